@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The library.  libblkimgcore.la is all of its code, for unit tests; libblkimg.la is what
+# programs and modules link: the same code behind the export list libblkimg.sym.
+noinst_LTLIBRARIES += core/libblkimgcore.la
+core_libblkimgcore_la_SOURCES =
+core_libblkimgcore_la_SOURCES += %D%/version.c
+core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)
+core_libblkimgcore_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(JANSSON_LIBS) $(LTLIBINTL)
+
+lib_LTLIBRARIES += core/libblkimg.la
+core_libblkimg_la_SOURCES =
+core_libblkimg_la_LIBADD = core/libblkimgcore.la
+core_libblkimg_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-export-symbols $(srcdir)/%D%/libblkimg.sym
+core_libblkimg_la_DEPENDENCIES = core/libblkimgcore.la %D%/libblkimg.sym
+EXTRA_DIST += %D%/libblkimg.sym

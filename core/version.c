@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The version of the library that is running, which need not be the one compiled against. */
+
+#include <config.h>
+
+const char *img_version (void);
+
+const char *
+img_version (void)
+{
+  return PACKAGE_VERSION;
+}

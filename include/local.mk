@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The public headers, installed as <blkimg/...>.
+nobase_include_HEADERS +=

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+# IMG_TRY_FLAG(VARIABLE, FLAG): append FLAG to VARIABLE when the C compiler takes it.
+AC_DEFUN([IMG_TRY_FLAG],[
+AC_MSG_CHECKING([whether $CC takes $2])
+img_save_CFLAGS=$CFLAGS
+CFLAGS="$CFLAGS -Werror $2"
+AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+  [AC_MSG_RESULT([yes]); AS_VAR_APPEND([$1],[" $2"])],
+  [AC_MSG_RESULT([no])])
+CFLAGS=$img_save_CFLAGS
+])
+
+# IMG_COMPILER: warnings (WARN_CFLAGS) and hardening (HARDEN_CPPFLAGS, HARDEN_CFLAGS,
+# HARDEN_LDFLAGS, PROGRAM_LDFLAGS).  They stand apart from the user's CFLAGS, which come last.
+AC_DEFUN([IMG_COMPILER],[
+AC_ARG_ENABLE([werror],
+  [AS_HELP_STRING([--enable-werror],[make compiler warnings errors])],
+  [],[enable_werror=no])
+WARN_CFLAGS= HARDEN_CPPFLAGS= HARDEN_CFLAGS= HARDEN_LDFLAGS= PROGRAM_LDFLAGS=
+m4_foreach_w([img_flag],
+  [-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+   -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wcast-qual -Wformat=2 -Wlogical-op
+   -Wduplicated-cond -Wimplicit-fallthrough -Wnull-dereference],
+  [IMG_TRY_FLAG([WARN_CFLAGS],img_flag)])
+AS_IF([test "x$enable_werror" = xyes],[WARN_CFLAGS="$WARN_CFLAGS -Werror"])
+
+IMG_TRY_FLAG([HARDEN_CFLAGS],[-fstack-protector-strong])
+# -fPIC that libtool adds for shared objects comes later on the line and wins.
+IMG_TRY_FLAG([HARDEN_CFLAGS],[-fPIE])
+IMG_TRY_FLAG([PROGRAM_LDFLAGS],[-pie])
+# No "-z now": binding every symbol at start-up is what short commands pay for.
+IMG_TRY_FLAG([HARDEN_LDFLAGS],[-Wl,-z,relro])
+IMG_TRY_FLAG([HARDEN_LDFLAGS],[-Wl,--as-needed])
+# glibc refuses _FORTIFY_SOURCE without optimisation; sanitizers check the same and more.
+AS_CASE([" $CFLAGS $CPPFLAGS "],
+  [*-fsanitize=*|*_FORTIFY_SOURCE*|*\ -O0\ *],[],
+  [*\ -O*],[HARDEN_CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
+AC_SUBST([WARN_CFLAGS])
+AC_SUBST([HARDEN_CPPFLAGS])
+AC_SUBST([HARDEN_CFLAGS])
+AC_SUBST([HARDEN_LDFLAGS])
+AC_SUBST([PROGRAM_LDFLAGS])
+])

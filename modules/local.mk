@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Every module's .la file and manifest lands in modules/ of the build tree, so that
+# BLKIMG_MODULE_PATH=build/modules is all that uninstalled use needs.
+# A module's local.mk appends its manifest to module_manifests (and to dist_module_DATA or,
+# for a module that is never installed, EXTRA_DIST).
+module_manifests =
+
+include %D%/common/local.mk
+include %D%/template/local.mk
+
+all-local: modules/manifests.stamp
+modules/manifests.stamp: $(module_manifests) Makefile
+	$(AM_V_GEN)$(MKDIR_P) modules && rm -f modules/*.manifest && \
+	for m in $(module_manifests); do \
+	  cp "$(srcdir)/$$m" modules/ || exit 1; \
+	done && chmod u+w modules/*.manifest && echo made > $@
+MOSTLYCLEANFILES += modules/manifests.stamp modules/*.manifest

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Copy me: put the name of your module for "template", module_LTLIBRARIES for
+# noinst_LTLIBRARIES, dist_module_DATA for EXTRA_DIST, and drop "-rpath".
+if MODULE_TEMPLATE
+noinst_LTLIBRARIES += modules/template.la
+module_manifests += %D%/template.manifest
+preload_modules += -dlpreopen modules/template.la
+endif
+modules_template_la_SOURCES = %D%/template.c
+modules_template_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=template
+modules_template_la_LDFLAGS = $(module_ldflags) -rpath $(abs_builddir)/modules
+modules_template_la_LIBADD = core/libblkimg.la
+EXTRA_DIST += %D%/template.manifest

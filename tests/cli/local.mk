@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Tests of the commands: TAP shell scripts over lib.sh, one line a script.
+cli_tests =
+cli_tests += %D%/img.sh
+TESTS += $(cli_tests)
+EXTRA_DIST += $(cli_tests) %D%/lib.sh

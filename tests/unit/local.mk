@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Unit tests, Check in TAP mode: one line a test, tests/unit/test-NAME.c.  They link the whole
+# of the core.  A test that loads modules sets tests_unit_test_NAME_LDADD = $(unit_shared) so
+# that the core's state exists once.
+unit_tests =
+LDADD = core/libblkimgcore.la $(LTDL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
+unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
+AM_CFLAGS += $(CHECK_CFLAGS)
+if HAVE_CHECK
+unit_tests += %D%/test-version
+endif
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)

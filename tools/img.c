@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* img: runs img-COMMAND.  For now it knows --version only. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+const char *img_version (void);
+
+int
+main (int argc, char **argv)
+{
+  if (argc == 2 && strcmp (argv[1], "--version") == 0) {
+    printf ("img (blkimg) %s\n", img_version ());
+    return 0;
+  }
+  fprintf (stderr, "img: usage: img --version\n");
+  return 1;
+}
