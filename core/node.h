@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/node.h - what a node is inside the core.
+ *
+ * Owns: the struct, its life, its children, the order of flush and close (node.c).  Opening is open.c,
+ * reading and writing io.c and write.c, mapping map.c and walk.c.  Nobody outside core/ sees this.
+ */
+#ifndef CORE_NODE_H
+#define CORE_NODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <blkimg/blkimg.h>
+#include <blkimg/module.h>
+
+struct img_rangelock;
+struct img_holes;
+
+struct img_child {
+  char *name; /* "file", "backing", "data-file", "extents.0" */
+  struct img_node *node;
+};
+
+/* What all nodes of one img_open share.  Lives in the top node; children point to it. */
+struct img_context {
+  enum img_gate gate;
+  enum img_cache cache;
+  unsigned openf; /* IMG_OPENF_* as the user asked */
+};
+
+struct img_node {
+  const struct img_driver *driver; /* the registry's copy, full size, unknown callbacks NULL */
+  void *priv;
+  char *filename;        /* as messages and info name it; json:{...} when no plain name fits */
+  char *path;            /* what relative names inside this image are relative to; NULL: nothing */
+  unsigned flags;        /* IMG_OPEN_* */
+  _Atomic uint64_t size; /* grows under I/O: a format extends its file while it writes */
+  struct img_limits limits;
+
+  struct img_child *children;
+  unsigned n_children;
+  struct img_opts *child_opts; /* what the user said of children: "backing.driver", "data-file.filename" */
+  char *backing_name, *backing_format; /* as the image says; NULL: none */
+  struct img_node *backing;            /* a child as well, or NULL */
+  unsigned depth;                      /* below the top image, by backing links */
+  struct img_context *context;
+
+  pthread_mutex_t serial;          /* held around each callback of a SERIAL driver (serial.h) */
+  struct img_rangelock *writes;    /* unit-aligned ranges being written (write.c), made on first use */
+  struct img_holes *holes;         /* of a read-only protocol node (holes.c), made on first use */
+  pthread_mutex_t lazy;            /* guards the making of the two above */
+};
+
+/* A node of DRIVER, not yet open: priv allocated, limits at their defaults.  Takes nothing over. */
+struct img_node *img_node_new (const struct img_driver *driver, const char *filename, unsigned flags,
+                               struct img_context *context, struct img_error *err);
+/* Appends CHILD, which NODE owns afterwards, as NAME.  Its number, or -1 (CHILD is still the caller's). */
+int img_node_add_child (struct img_node *node, const char *name, struct img_node *child,
+                        struct img_error *err);
+/* Closes (driver->close when OPENED) and frees NODE and its children, top down, without flushing. */
+void img_node_free (struct img_node *node, bool opened);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* blkimg/blkimg.h - open, create, inspect and change disk images.  See node.h for reading and writing,
+ * copy.h for converting and comparing, module.h to add a format. */
+#ifndef BLKIMG_BLKIMG_H
+#define BLKIMG_BLKIMG_H
+
+#include <blkimg/error.h>
+#include <blkimg/node.h>
+#include <blkimg/options.h>
+#include <blkimg/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+const char *img_version (void); /* "0.1.0" */
+
+/* ---- opening ---- */
+
+/* What files an image may make us open (core/gate.c). */
+enum img_gate {
+  IMG_GATE_LOCAL,     /* default: regular files and block devices, relative to the image */
+  IMG_GATE_UNTRUSTED, /* none at all */
+  IMG_GATE_OPEN       /* anything, protocols and json: too: the old tool's rules (drop-in mode) */
+};
+
+enum img_cache {
+  IMG_CACHE_WRITEBACK, /* default */
+  IMG_CACHE_NONE,
+  IMG_CACHE_WRITETHROUGH,
+  IMG_CACHE_DIRECTSYNC,
+  IMG_CACHE_UNSAFE
+};
+/* "none", "off", "writeback", ... -> mode. */
+int img_cache_parse (const char *text, enum img_cache *mode, struct img_error *err);
+
+/* How a name is to be understood and opened; zeroed = defaults. */
+struct img_open_params {
+  size_t struct_size;
+  const char *format;  /* NULL: probe */
+  unsigned flags;      /* IMG_OPENF_* */
+  enum img_cache cache;
+  enum img_gate gate;
+  const char *snapshot; /* -l: ID or name, or snapshot.id=..,snapshot.name=..; NULL: none */
+  const struct img_opts *extra; /* runtime options added to the top node, or NULL */
+};
+enum {
+  IMG_OPENF_RDWR = 1,
+  IMG_OPENF_NO_BACKING = 2,
+  IMG_OPENF_INFO = 4,       /* open exactly this file; facts only */
+  IMG_OPENF_CHECK = 8,
+  IMG_OPENF_SHARE = 16,     /* -U */
+  IMG_OPENF_IMAGE_OPTS = 32, /* NAME is an option list (driver=qcow2,file.filename=...) */
+  IMG_OPENF_UNMAP = 64
+};
+
+/* Opens NAME: a path, `scheme:...`, or `json:{...}`.  NULL on failure (message begins with the
+ * name). */
+struct img_node *img_open (const char *name, const struct img_open_params *params,
+                           struct img_error *err);
+/* Flushes (writable nodes), closes, frees the whole tree.  -1 when the flush or a close failed; the
+ * node is gone in any case.  NULL is allowed. */
+int img_close (struct img_node *node, struct img_error *err);
+
+/* ---- creating ---- */
+
+struct img_create_params {
+  size_t struct_size;
+  const char *format;       /* "raw" when NULL */
+  const char *options;      /* -o text, or NULL */
+  uint64_t size;
+  bool has_size;            /* false: take the backing file's */
+  const char *backing, *backing_format;
+  bool backing_unsafe;      /* -u: do not open the backing file */
+  bool compat;              /* drop-in mode */
+  enum img_gate gate;
+};
+/* Creates an image.  On success *SUMMARY, if not NULL, becomes the options as `Formatting` prints them
+ * ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed.  On failure no new file is left. */
+int img_create (const char *name, const struct img_create_params *params, char **summary,
+                struct img_error *err);
+
+/* A new image that comes into being whole or not at all: it is made under a name of its own beside
+ * NAME and renamed by img_target_finish, after a flush unless CACHE is unsafe.  Where that cannot be (a
+ * device, a network protocol) it is made in place. */
+struct img_target;
+struct img_target *img_target_new (const char *name, const struct img_create_params *create,
+                                   const struct img_open_params *open, struct img_error *err);
+struct img_node *img_target_node (struct img_target *target); /* open for writing */
+/* Closes and publishes; TARGET is gone afterwards, as is the unfinished file on failure. */
+int img_target_finish (struct img_target *target, struct img_error *err);
+void img_target_abort (struct img_target *target); /* closes and removes; NULL allowed */
+
+/* ---- facts and upkeep ---- */
+
+/* Facts of one node (JSON keys of FEATURES order: filename format virtual-size ... children). */
+struct img_value *img_info (struct img_node *node, struct img_error *err);
+/* Facts of NAME and of each image below, an array; detects loops. */
+struct img_value *img_info_chain (const char *name, const struct img_open_params *params,
+                                  struct img_error *err);
+
+struct img_check; /* module.h */
+int img_check (struct img_node *node, struct img_check *check, unsigned repair, struct img_error *err);
+
+struct img_measure; /* module.h */
+/* FORMAT's size for SOURCE (or SIZE when NULL).  OPTIONS is -o text or NULL. */
+int img_measure (const char *format, const char *options, struct img_measure *m,
+                 struct img_error *err);
+
+/* ---- drivers and modules ---- */
+
+struct img_driver; /* module.h */
+/* The driver called NAME, loading its module if need be.  The result lives for ever. */
+const struct img_driver *img_driver_find (const char *name, struct img_error *err);
+/* One object an installed module: name path abi drivers[...] codecs[...] error?.  Loads all. */
+struct img_value *img_modules (struct img_error *err);
+/* Names of all drivers in manifests, sorted; NULL-ended; free() the array only. */
+const char **img_driver_names (struct img_error *err);
+
+/* ---- output ---- */
+
+/* The tree as JSON text, 4-space indentation, ASCII only, no newline at the end; malloc'ed.  ONE_LINE:
+ * no line breaks. */
+char *img_value_json (const struct img_value *v, bool one_line);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

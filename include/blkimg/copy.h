@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* blkimg/copy.h - moving and comparing the contents of images, in parallel. */
+#ifndef BLKIMG_COPY_H
+#define BLKIMG_COPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <blkimg/error.h>
+#include <blkimg/node.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Shared between the thread that works and one that watches (or a signal thread that cancels). */
+struct img_progress;
+struct img_progress *img_progress_new (void);
+void img_progress_free (struct img_progress *p);
+uint64_t img_progress_done (const struct img_progress *p);  /* bytes; any thread */
+uint64_t img_progress_total (const struct img_progress *p); /* bytes; any thread */
+void img_progress_cancel (struct img_progress *p);          /* any thread; async-signal-safe */
+
+enum img_reflink { IMG_REFLINK_AUTO, IMG_REFLINK_NEVER, IMG_REFLINK_ALWAYS };
+
+struct img_copy_opts {
+  size_t struct_size;
+  unsigned workers;          /* 0: what the machine has */
+  uint64_t sparse;           /* smallest zero run left unwritten; 0: write all */
+  bool compress;             /* -c */
+  bool target_is_zero;       /* the target is known to read as zero */
+  bool out_of_order;         /* -W: host space need not follow guest order */
+  bool copy_range;           /* -C: copy_file_range; excludes zero detection */
+  bool salvage;              /* read errors become zeroes */
+  enum img_reflink reflink;  /* share blocks with the source where the file system can */
+  uint64_t rate;             /* bytes a second; 0: no limit */
+  struct img_progress *progress; /* or NULL */
+  /* Ranges that were salvaged, if not NULL; called from worker threads, one at a time. */
+  void (*salvaged) (void *arg, uint64_t offset, uint64_t length, const struct img_error *why);
+  void *salvaged_arg;
+};
+
+/* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does not
+ * flush.  ECANCELED after img_progress_cancel. */
+int img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
+              const struct img_copy_opts *opts, struct img_error *err);
+
+enum img_compare_result { IMG_COMPARE_SAME, IMG_COMPARE_CONTENT, IMG_COMPARE_STATUS, IMG_COMPARE_SIZE };
+struct img_compare_opts {
+  size_t struct_size;
+  unsigned workers;  /* 0: what the machine has */
+  bool strict;       /* sizes and allocation must be the same, too */
+  struct img_progress *progress;
+};
+struct img_compare {
+  enum img_compare_result result;
+  uint64_t offset;     /* first difference, whatever the number of workers */
+  bool size_differs;   /* not strict: the longer one's rest is zero or not part of `result` */
+  /* what failed when img_compare returned -1: 0 = the first image, 1 = the second */
+  int failed_image;
+  bool failed_status;  /* the allocation status, not the data, could not be had */
+};
+int img_compare (struct img_node *a, struct img_node *b, const struct img_compare_opts *opts,
+                 struct img_compare *result, struct img_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

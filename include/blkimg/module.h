@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* blkimg/module.h - the interface for format, protocol and filter modules, and for codecs.
+ *
+ * A module is one shared object NAME.so and one text file NAME.manifest in the module folder.  Its one
+ * exported symbol, made by IMG_MODULE_ENTRY, returns a constant `struct img_module`.  In-tree modules
+ * use nothing else than this header and the helpers it names: what they can do, yours can.
+ * modules/template is a driver to copy.
+ *
+ * ABI rule: every struct here is append-only and begins with its size; the core copies min(size), so a
+ * module built against an older header keeps working, and callbacks that it does not know are NULL.
+ *
+ * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
+ * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
+ * map pread pwrite reserve commit abandon encode zero discard flush allocate copy_from; all others
+ * still run alone.  Callbacks never call back into the tools; they may use the node functions on their
+ * children.  State lives in img_node_priv(), never in file-scope variables.
+ *
+ * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and where
+ * ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before them.
+ */
+#ifndef BLKIMG_MODULE_H
+#define BLKIMG_MODULE_H
+
+#include <libintl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <blkimg/error.h>
+#include <blkimg/node.h>
+#include <blkimg/options.h>
+#include <blkimg/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef _
+#define _(s) dgettext ("blkimg", s)
+#endif
+#ifndef N_
+#define N_(s) s
+#endif
+
+#define IMG_ABI 1u
+
+/* ---- what a driver may use about its node ---- */
+
+void *img_node_priv (const struct img_node *node); /* priv_size zeroed bytes */
+void img_node_set_size (struct img_node *node, uint64_t bytes);
+struct img_limits *img_node_limits_mut (struct img_node *node); /* open only */
+
+/* In open: the image names its backing file.  The core opens it afterwards, through the gate.  FORMAT
+ * may be NULL (probe). */
+int img_node_set_backing (struct img_node *node, const char *name, const char *format,
+                          struct img_error *err);
+/* In open: opens one more file as child NAME ("data-file", "extents.0").  Options that the user gave
+ * for that child win over FILENAME, which is what the image says (NULL: the user must say).  FORMAT
+ * NULL: the bare protocol.  Subject to the gate; FILENAME is never parsed as a protocol.  FLAGS:
+ * IMG_CHILD_*.  Returns the child's number, -1 on failure. */
+int img_node_open_child (struct img_node *node, const char *name, const char *filename,
+                         const char *format, unsigned flags, struct img_error *err);
+enum {
+  IMG_CHILD_READ_ONLY = 1 /* even when the node is writable */
+};
+
+/* A line for BLKIMG_DEBUG; costs nothing when that is off. */
+void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2, 3);
+
+/* ---- open ---- */
+
+enum {
+  IMG_OPEN_RDWR = 1,
+  IMG_OPEN_NO_BACKING = 2, /* do not open the backing image */
+  IMG_OPEN_NO_IO = 4,      /* only facts are wanted (info): do not open files that the image names */
+  IMG_OPEN_CHECK = 8,      /* be lenient where a check wants to look: dirty, corrupt, bad tables */
+  IMG_OPEN_NEW = 16,       /* just created by us, reads as zero, nobody else sees it: no write order needed */
+  IMG_OPEN_SHARE = 32,     /* -U: take no locks that others' writers exclude */
+  IMG_OPEN_DIRECT = 64,    /* cache.direct: O_DIRECT */
+  IMG_OPEN_NO_FLUSH = 128, /* cache.no-flush: img_flush orders nothing and waits for nothing */
+  IMG_OPEN_WRITETHROUGH = 256, /* flush after every write */
+  IMG_OPEN_UNMAP = 512     /* discard=unmap: pass discards down */
+};
+
+/* ---- writing to an allocating format ---- */
+
+enum {
+  IMG_PLACE_FRESH = 1,  /* new host space with unknown contents: the core writes whole units */
+  IMG_PLACE_ENCODED = 2 /* reserve: for `encoded` bytes that stand for one unit */
+};
+
+/* Host space for a guest range, from reserve until commit or abandon. */
+struct img_place {
+  uint64_t offset, length; /* guest range covered, starts at the offset asked for */
+  uint64_t host_offset;
+  uint32_t child, flags;
+  uint64_t encoded;        /* with IMG_PLACE_ENCODED: bytes to write at host_offset */
+  uint64_t cookie[4];      /* the driver's own */
+};
+
+/* ---- create, check, measure ---- */
+
+struct img_create {
+  size_t struct_size;
+  const char *filename;    /* as the user named it */
+  struct img_node *file;   /* formats: the new, empty file, open for writing; protocols: NULL */
+  uint64_t size;           /* guest-visible bytes */
+  struct img_opts *opts;   /* checked against create_opts; `size` is not among them */
+  unsigned flags;          /* IMG_CREATE_* */
+  enum img_prealloc prealloc; /* protocols: how to take space */
+};
+enum {
+  IMG_CREATE_COMPAT = 1 /* drop-in mode: behave as the tool people know where they differ */
+};
+/* In create: creates FILENAME beside (or opens what stands there) for writing with SIZE bytes, as an
+ * extra file of this image (data file, extent).  Never a protocol name.  Closed by the core after
+ * create; removed by it when create fails. */
+struct img_node *img_create_extra (struct img_create *c, const char *filename, uint64_t size,
+                                   enum img_prealloc prealloc, struct img_error *err);
+
+enum {
+  IMG_REPAIR_LEAKS = 1, IMG_REPAIR_ERRORS = 2
+};
+struct img_check {
+  size_t struct_size;
+  /* results */
+  uint64_t check_errors, corruptions, leaks, corruptions_fixed, leaks_fixed;
+  uint64_t image_end_offset; /* 0: not known */
+  uint64_t total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
+  /* where findings go, one line each; img_check_say() calls it */
+  void (*say) (void *arg, bool corruption, const char *line);
+  void *say_arg;
+};
+/* Reports one finding (counts nothing).  CORRUPTION false: a leak or a remark. */
+void img_check_say (struct img_check *check, bool corruption, const char *fmt, ...)
+  IMG_PRINTF (3, 4);
+
+struct img_measure {
+  size_t struct_size;
+  struct img_node *source; /* whose allocation counts, or NULL: a new image of `size` bytes */
+  uint64_t size;
+  struct img_opts *opts;   /* create options, checked */
+  uint64_t required, fully_allocated;
+  uint64_t bitmaps;
+  bool has_bitmaps;
+};
+
+struct img_driver_info {
+  size_t struct_size;
+  uint32_t cluster_size;     /* 0: none */
+  bool encrypted, compressed; /* compressed: every cluster is (streamOptimized) */
+  bool dirty;                /* not closed cleanly */
+  const char *specific_type; /* "qcow2"; NULL: no format-specific part */
+  struct img_value *specific; /* an object to fill; given by the core */
+};
+
+struct img_snapshot_ops {
+  size_t struct_size;
+  /* Appends one object a snapshot: id name vm-state-size date-sec date-nsec vm-clock-sec
+   * vm-clock-nsec icount?. */
+  int (*list) (struct img_node *node, struct img_value *array, struct img_error *err);
+  /* Makes a read-only node show this snapshot.  Either of ID, NAME may be NULL. */
+  int (*select) (struct img_node *node, const char *id, const char *name, struct img_error *err);
+};
+
+/* ---- the driver ---- */
+
+enum img_kind { IMG_FORMAT = 1, IMG_PROTOCOL = 2, IMG_FILTER = 3 };
+enum img_threads { IMG_THREADS_SERIAL = 0, IMG_THREADS_PARALLEL = 1 };
+enum {
+  IMG_CAP_BACKING = 1,     /* images may name a backing file */
+  IMG_CAP_COMPRESS = 2,    /* encode and reserve with IMG_PLACE_ENCODED */
+  IMG_CAP_ZERO_INIT = 4,   /* a new image reads as zero */
+  IMG_CAP_READ_ONLY = 8    /* never writable */
+};
+
+struct img_magic {
+  int64_t offset; /* negative: from the end of the file */
+  const char *bytes;
+  uint32_t length;
+};
+#define IMG_MAGIC(offset, text) { offset, text, sizeof text - 1 }
+
+struct img_driver {
+  size_t struct_size; /* sizeof (struct img_driver) */
+  uint32_t abi;       /* IMG_ABI */
+  enum img_kind kind;
+  enum img_threads threads;
+  uint32_t caps;
+  uint32_t max_inflight; /* protocols: requests that hide the latency; 0: as many as cpus */
+  const char *name;      /* ^[a-z][a-z0-9_-]{0,31}$ */
+  const char *longname, *version;
+  size_t priv_size;
+  const char *const *schemes;    /* protocols: "nbd", "nbd+unix"; NULL-ended; or NULL */
+  const char *const *extensions; /* of file names, NULL-ended; or NULL */
+  const struct img_magic *magics; /* ended by length 0; or NULL */
+  const struct img_optdesc *open_opts, *create_opts;
+
+  /* After a magic hit (or by name when there are no magics): how sure, 0 (no) to 100.  HEAD is the
+   * first HEAD_LEN bytes of the file, TAIL its last TAIL_LEN, SIZE its length. */
+  int (*probe) (const uint8_t *head, size_t head_len, const uint8_t *tail, size_t tail_len,
+                uint64_t size);
+  /* Required.  Child 0 `file` is open already (formats).  OPTS: the driver's own, checked.  Must set
+   * the size.  For protocols FILENAME-like facts are options too ("filename"); parse_name makes them
+   * from "scheme:..." text. */
+  int (*open) (struct img_node *node, const struct img_opts *opts, unsigned flags,
+               struct img_error *err);
+  /* Always called after a successful open; frees what priv holds.  Data was flushed before. */
+  void (*close) (struct img_node *node);
+  /* Protocols: turns "nbd://host/x" into options of this driver. */
+  int (*parse_name) (const char *name, struct img_opts *opts, struct img_error *err);
+  int (*create) (struct img_create *c, struct img_error *err);
+  /* Required. */
+  int (*get_info) (struct img_node *node, struct img_driver_info *info, struct img_error *err);
+  /* Bytes the image takes on its host; protocols. -1 with ENOTSUP: not known. */
+  int (*get_allocated) (struct img_node *node, uint64_t *bytes, struct img_error *err);
+
+  /* As img_map.  Required for formats and filters; table look-ups only, no scan of the disk.  Protocols:
+   * DATA or ZERO with child IMG_CHILD_SELF. */
+  int (*map) (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+              unsigned n, struct img_error *err);
+  /* Protocols: all I/O.  Formats: SPECIAL extents, one extent at a time. */
+  int (*pread) (struct img_node *node, void *buf, uint64_t length, uint64_t offset,
+                struct img_error *err);
+  int (*pwrite) (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                 struct img_error *err);
+
+  /* Allocating formats.  OFFSET and LENGTH are multiples of alloc_unit (the end of the last unit may lie
+   * past the end of the image).  reserve fills *place for a first part of the range: where it may be
+   * written in place (flags 0), or fresh space.  Called in guest order for new images; whatever it
+   * allocates (tables too) is handed out in call order, so that output does not depend on threads.
+   * commit makes the range refer to the place after the data was written; abandon gives it back.
+   * Without reserve the core writes where map says DATA. */
+  int (*reserve) (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
+                  unsigned flags, struct img_place *place, struct img_error *err);
+  int (*commit) (struct img_node *node, const struct img_place *place, struct img_error *err);
+  void (*abandon) (struct img_node *node, const struct img_place *place);
+  /* Pure CPU: one alloc_unit (or the image's short last one) into at most CAP bytes.  0: *OUT_LENGTH
+   * bytes made; 1: not worth it, write it plainly. */
+  int (*encode) (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
+                 size_t *out_length, struct img_error *err);
+
+  /* Aligned to alloc_unit (formats) or zero_align; ENOTSUP: the core writes zeroes. */
+  int (*zero) (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
+               struct img_error *err);
+  int (*discard) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+  int (*resize) (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
+                 struct img_error *err);
+  /* Writes metadata out in safe order (img_flush on children between the steps); the core flushes the
+   * children afterwards. */
+  int (*flush) (struct img_node *node, struct img_error *err);
+  /* As img_allocate and img_copy_range (SRC is a node of the same driver). */
+  int (*allocate) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+  int (*copy_from) (struct img_node *node, uint64_t offset, struct img_node *src, uint64_t src_offset,
+                    uint64_t length, unsigned flags, struct img_error *err);
+
+  int (*check) (struct img_node *node, struct img_check *check, unsigned repair,
+                struct img_error *err);
+  int (*measure) (struct img_measure *m, struct img_error *err);
+  const struct img_snapshot_ops *snapshot;
+};
+
+/* ---- codecs: compression that formats share, loaded when first used ---- */
+
+enum img_framing { IMG_FRAMING_RAW, IMG_FRAMING_ZLIB, IMG_FRAMING_GZIP };
+struct img_codec_params {
+  size_t struct_size;
+  int level;                 /* 0: the codec's default */
+  int window_bits;           /* deflate: longest match distance is 2^bits; 0: the codec's own */
+  enum img_framing framing;  /* deflate only */
+};
+struct img_codec {
+  size_t struct_size;
+  uint32_t abi;
+  const char *name; /* "deflate", "zstd" */
+  const char *version;
+  int level_min, level_default, level_max;
+  /* One encoder or decoder serves one thread at a time and is used again and again; what it writes
+   * depends on input and params only, never on what it did before. */
+  void *(*encoder_new) (const struct img_codec_params *params, struct img_error *err);
+  /* 0: *OUT_LENGTH bytes made; 1: CAP is too small; -1. */
+  int (*encode) (void *encoder, const void *in, size_t length, void *out, size_t cap,
+                 size_t *out_length, struct img_error *err);
+  void (*encoder_free) (void *encoder);
+  void *(*decoder_new) (const struct img_codec_params *params, struct img_error *err);
+  /* Exactly OUT_LENGTH bytes or an error; IN may be longer than the stream. */
+  int (*decode) (void *decoder, const void *in, size_t length, void *out, size_t out_length,
+                 struct img_error *err);
+  void (*decoder_free) (void *decoder);
+};
+/* Loads the module that has the codec if need be.  Never freed.  Any thread. */
+const struct img_codec *img_codec_find (const char *name, struct img_error *err);
+
+/* ---- the module ---- */
+
+struct img_module {
+  size_t struct_size;
+  uint32_t abi;
+  const struct img_driver *const *drivers; /* NULL-ended, or NULL */
+  const struct img_codec *const *codecs;   /* NULL-ended, or NULL */
+};
+
+#define IMG_CONCAT2(a, b) a##b
+#define IMG_CONCAT(a, b) IMG_CONCAT2 (a, b)
+#ifdef IMG_MODULE_PRELOADED /* linked in: libltdl finds NAME_LTX_img_module_entry */
+#define IMG_ENTRY_SYMBOL IMG_CONCAT (IMG_MODULE_NAME, _LTX_img_module_entry)
+#else
+#define IMG_ENTRY_SYMBOL img_module_entry
+#endif
+#define IMG_MODULE_ENTRY(module)                        \
+  const struct img_module *IMG_ENTRY_SYMBOL (void);     \
+  const struct img_module *IMG_ENTRY_SYMBOL (void)      \
+  {                                                     \
+    return &(module);                                   \
+  }
+
+#ifdef __cplusplus
+}
+#endif
+#endif
