@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The library.  libblkimgcore.la is all of its code, for unit tests; libblkimg.la is what
+# The library.  One line a source file, sorted.  libblkimgcore.la is all of its code, for unit tests; libblkimg.la is what
 # programs and modules link: the same code behind the export list libblkimg.sym.
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
+core_libblkimgcore_la_SOURCES += %D%/i18n.h
+core_libblkimgcore_la_SOURCES += %D%/node.h
+core_libblkimgcore_la_SOURCES += %D%/serial.h
 core_libblkimgcore_la_SOURCES += %D%/version.c
+core_libblkimgcore_la_SOURCES += %D%/write.h
 core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)
 core_libblkimgcore_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(JANSSON_LIBS) $(LTLIBINTL)

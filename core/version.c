@@ -3,7 +3,7 @@
 
 #include <config.h>
 
-const char *img_version (void);
+#include <blkimg/blkimg.h>
 
 const char *
 img_version (void)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *img_version (void);
+#include <blkimg/blkimg.h>
 
 int
 main (int argc, char **argv)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Place holder of the copy-me driver until <blkimg/module.h> is there. */
+/* template: the driver to copy.  Its drivers come with the core that loads them. */
 
-#include <config.h>
+#include <blkimg/module.h>
 
-const char *img_version (void);
+static const struct img_module template_module = {
+  .struct_size = sizeof template_module,
+  .abi = IMG_ABI,
+};
 
-#ifdef IMG_MODULE_PRELOAD
-# define img_module_entry template_LTX_img_module_entry
-#endif
-const void *img_module_entry (void);
-
-const void *
-img_module_entry (void)
-{
-  return img_version ();
-}
+IMG_MODULE_ENTRY (template_module)

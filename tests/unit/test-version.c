@@ -4,7 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-const char *img_version (void);
+#include <blkimg/blkimg.h>
 
 START_TEST (version_is_the_package_s)
 {
