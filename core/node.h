@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* core/node.h - what a node is inside the core.
  *
- * Owns: the struct, its life, its children, the order of flush and close (node.c).  Opening is open.c,
- * reading and writing io.c and write.c, mapping map.c and walk.c.  Nobody outside core/ sees this.
+ * Owns: the struct, its life, its children, the order of flush and close (node.c).  Opening is
+ * open.c, reading and writing io.c and write.c, mapping map.c and walk.c.  Nobody outside core/
+ * sees this.
  */
 #ifndef CORE_NODE_H
 #define CORE_NODE_H
@@ -39,25 +40,28 @@ struct img_node {
 
   struct img_child *children;
   unsigned n_children;
-  struct img_opts *child_opts; /* what the user said of children: "backing.driver", "data-file.filename" */
+  struct img_opts *child_opts; /* what the user said of children: "backing.driver", ... */
   char *backing_name, *backing_format; /* as the image says; NULL: none */
   struct img_node *backing;            /* a child as well, or NULL */
   unsigned depth;                      /* below the top image, by backing links */
   struct img_context *context;
 
   pthread_mutex_t serial;          /* held around each callback of a SERIAL driver (serial.h) */
-  struct img_rangelock *writes;    /* unit-aligned ranges being written (write.c), made on first use */
+  struct img_rangelock *writes; /* unit-aligned ranges being written (write.c), made on first use */
   struct img_holes *holes;         /* of a read-only protocol node (holes.c), made on first use */
   pthread_mutex_t lazy;            /* guards the making of the two above */
 };
 
 /* A node of DRIVER, not yet open: priv allocated, limits at their defaults.  Takes nothing over. */
-struct img_node *img_node_new (const struct img_driver *driver, const char *filename, unsigned flags,
+struct img_node *img_node_new (const struct img_driver *driver, const char *filename,
+                               unsigned flags,
                                struct img_context *context, struct img_error *err);
-/* Appends CHILD, which NODE owns afterwards, as NAME.  Its number, or -1 (CHILD is still the caller's). */
+/* Appends CHILD, which NODE owns afterwards, as NAME.  Its number, or -1 (CHILD is still the
+ * caller's). */
 int img_node_add_child (struct img_node *node, const char *name, struct img_node *child,
                         struct img_error *err);
-/* Closes (driver->close when OPENED) and frees NODE and its children, top down, without flushing. */
+/* Closes (driver->close when OPENED) and frees NODE and its children, top down, without
+ * flushing. */
 void img_node_free (struct img_node *node, bool opened);
 
 #endif

@@ -4,9 +4,9 @@
  *   IMG_SERIAL (node);
  *   return node->driver->map (node, ...);
  *
- * holds the node's mutex until the scope ends, or nothing for PARALLEL drivers.  Never held while the
- * core itself reads or writes a child.  BLKIMG_DEBUG=serial makes every driver SERIAL (the registry
- * clears `threads` in its copy).
+ * holds the node's mutex until the scope ends, or nothing for PARALLEL drivers.  Never held while
+ * the core itself reads or writes a child.  BLKIMG_DEBUG=serial makes every driver SERIAL (the
+ * registry clears `threads` in its copy).
  */
 #ifndef CORE_SERIAL_H
 #define CORE_SERIAL_H

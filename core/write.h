@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* core/write.h - the three steps of a write: reserve, write the data, commit.
  *
- * img_pwrite goes through them with a range lock and fills partial units (write.c).  The copy engine
- * calls them itself: reserve in guest order, data in parallel, commit in any order.  Drivers without
- * `reserve` (raw) get places from their map; protocols get their own range.
+ * img_pwrite goes through them with a range lock and fills partial units (write.c).  The copy
+ * engine calls them itself: reserve in guest order, data in parallel, commit in any order.  Drivers
+ * without `reserve` (raw) get places from their map; protocols get their own range.
  */
 #ifndef CORE_WRITE_H
 #define CORE_WRITE_H
 
 #include "core/node.h"
 
-/* As the driver's reserve; works for every writable node.  OFFSET and LENGTH multiples of the node's
- * alloc_unit (the last unit may pass the end of the image). */
+/* As the driver's reserve; works for every writable node.  OFFSET and LENGTH multiples of the
+ * node's alloc_unit (the last unit may pass the end of the image). */
 int img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
                        unsigned flags, struct img_place *place, struct img_error *err);
-/* Writes LENGTH bytes of BUF at DELTA bytes into the place (plain: guest bytes; encoded: the stream). */
+/* Writes LENGTH bytes of BUF at DELTA bytes into the place (plain: guest bytes; encoded: the
+ * stream). */
 int img_write_place (struct img_node *node, const struct img_place *place, uint64_t delta,
                      const void *buf, uint64_t length, struct img_error *err);
 int img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err);

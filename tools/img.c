@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* img: runs img-COMMAND.  For now it knows --version only. */
+/* img: runs img-COMMAND.  It knows no command yet. */
 
 #include <config.h>
 
@@ -11,6 +11,10 @@
 int
 main (int argc, char **argv)
 {
+  if (argc == 2 && strcmp (argv[1], "--help") == 0) {
+    printf ("usage: img OPTION\n\n  --help     print this text\n  --version  print the version\n");
+    return 0;
+  }
   if (argc == 2 && strcmp (argv[1], "--version") == 0) {
     printf ("img (blkimg) %s\n", img_version ());
     return 0;

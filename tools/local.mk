@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# One program a command.  A new one is the four lines of "img" with its own name.
+# One program a command.  A new one is the lines of "img" with its own name.
 noinst_LTLIBRARIES += tools/common/libtools.la
 tools_common_libtools_la_SOURCES =
 tools_common_libtools_la_CPPFLAGS = $(tools_cppflags)
@@ -7,8 +7,24 @@ tools_common_libtools_la_CPPFLAGS = $(tools_cppflags)
 tools_ldflags = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 tools_ldadd = tools/common/libtools.la core/libblkimg.la $(LTLIBINTL) $(preload)
 
+# Manual pages are made from POD where pod2man is.
+command_pods =
+command_pages =
+SUFFIXES += .pod .1
+.pod.1:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && name=`basename $@ .1` && $(POD2MAN) --section=1 \
+	  --center=blkimg --release=$(PACKAGE_VERSION) --name=`echo $$name | tr a-z A-Z` $< $@
+
 bin_PROGRAMS += tools/img
 tools_img_SOURCES = %D%/img.c
 tools_img_CPPFLAGS = $(tools_cppflags)
 tools_img_LDFLAGS = $(tools_ldflags)
 tools_img_LDADD = $(tools_ldadd)
+command_pods += %D%/img.pod
+command_pages += %D%/img.1
+
+EXTRA_DIST += $(command_pods)
+if HAVE_POD2MAN
+man1_MANS += $(command_pages)
+CLEANFILES += $(command_pages)
+endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* blkimg/blkimg.h - open, create, inspect and change disk images.  See node.h for reading and writing,
- * copy.h for converting and comparing, module.h to add a format. */
+/* blkimg/blkimg.h - open, create, inspect and change disk images.  See node.h for reading and
+ * writing, copy.h for converting and comparing, module.h to add a format. */
 #ifndef BLKIMG_BLKIMG_H
 #define BLKIMG_BLKIMG_H
 
@@ -75,14 +75,14 @@ struct img_create_params {
   bool compat;              /* drop-in mode */
   enum img_gate gate;
 };
-/* Creates an image.  On success *SUMMARY, if not NULL, becomes the options as `Formatting` prints them
- * ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed.  On failure no new file is left. */
+/* Creates an image.  On success *SUMMARY, if not NULL, becomes the options as `Formatting` prints
+ * them ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed.  On failure no new file is left. */
 int img_create (const char *name, const struct img_create_params *params, char **summary,
                 struct img_error *err);
 
 /* A new image that comes into being whole or not at all: it is made under a name of its own beside
- * NAME and renamed by img_target_finish, after a flush unless CACHE is unsafe.  Where that cannot be (a
- * device, a network protocol) it is made in place. */
+ * NAME and renamed by img_target_finish, after a flush unless CACHE is unsafe.  Where that cannot
+ * be (a device, a network protocol) it is made in place. */
 struct img_target;
 struct img_target *img_target_new (const char *name, const struct img_create_params *create,
                                    const struct img_open_params *open, struct img_error *err);
@@ -100,7 +100,8 @@ struct img_value *img_info_chain (const char *name, const struct img_open_params
                                   struct img_error *err);
 
 struct img_check; /* module.h */
-int img_check (struct img_node *node, struct img_check *check, unsigned repair, struct img_error *err);
+int img_check (struct img_node *node, struct img_check *check, unsigned repair,
+               struct img_error *err);
 
 struct img_measure; /* module.h */
 /* FORMAT's size for SOURCE (or SIZE when NULL).  OPTIONS is -o text or NULL. */
@@ -119,8 +120,8 @@ const char **img_driver_names (struct img_error *err);
 
 /* ---- output ---- */
 
-/* The tree as JSON text, 4-space indentation, ASCII only, no newline at the end; malloc'ed.  ONE_LINE:
- * no line breaks. */
+/* The tree as JSON text, 4-space indentation, ASCII only, no newline at the end; malloc'ed.
+ * ONE_LINE: no line breaks. */
 char *img_value_json (const struct img_value *v, bool one_line);
 
 #ifdef __cplusplus

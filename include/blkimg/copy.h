@@ -41,12 +41,17 @@ struct img_copy_opts {
   void *salvaged_arg;
 };
 
-/* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does not
- * flush.  ECANCELED after img_progress_cancel. */
+/* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does
+ * not flush.  ECANCELED after img_progress_cancel. */
 int img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
               const struct img_copy_opts *opts, struct img_error *err);
 
-enum img_compare_result { IMG_COMPARE_SAME, IMG_COMPARE_CONTENT, IMG_COMPARE_STATUS, IMG_COMPARE_SIZE };
+enum img_compare_result {
+  IMG_COMPARE_SAME,
+  IMG_COMPARE_CONTENT,
+  IMG_COMPARE_STATUS,
+  IMG_COMPARE_SIZE
+};
 struct img_compare_opts {
   size_t struct_size;
   unsigned workers;  /* 0: what the machine has */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* blkimg/endian.h - on-disk integers, read from and written to bytes (never by casting a struct). */
+/* blkimg/endian.h - on-disk integers, read from and written to bytes (never by casting a
+ * struct). */
 #ifndef BLKIMG_ENDIAN_H
 #define BLKIMG_ENDIAN_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* blkimg/error.h - how every failure travels.
  *
- * The caller owns one `struct img_error`, hands it down, and prints it (only tools print).  The object
- * has a fixed size and never allocates, so reporting cannot fail.  Functions that can fail return -1
- * (or NULL) and have then filled *err; on success *err is left alone.  No function may be given a
- * NULL err.  An error object belongs to one thread at a time.
+ * The caller owns one `struct img_error`, hands it down, and prints it (only tools print).  The
+ * object has a fixed size and never allocates, so reporting cannot fail.  Functions that can fail
+ * return -1 (or NULL) and have then filled *err; on success *err is left alone.  No function may be
+ * given a NULL err.  An error object belongs to one thread at a time.
  */
 #ifndef BLKIMG_ERROR_H
 #define BLKIMG_ERROR_H

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* blkimg/module.h - the interface for format, protocol and filter modules, and for codecs.
  *
- * A module is one shared object NAME.so and one text file NAME.manifest in the module folder.  Its one
- * exported symbol, made by IMG_MODULE_ENTRY, returns a constant `struct img_module`.  In-tree modules
- * use nothing else than this header and the helpers it names: what they can do, yours can.
+ * A module is one shared object NAME.so and one text file NAME.manifest in the module folder.  Its
+ * one exported symbol, made by IMG_MODULE_ENTRY, returns a constant `struct img_module`.  In-tree
+ * modules use nothing else than this header and the helpers it names: what they can do, yours can.
  * modules/template is a driver to copy.
  *
- * ABI rule: every struct here is append-only and begins with its size; the core copies min(size), so a
- * module built against an older header keeps working, and callbacks that it does not know are NULL.
+ * ABI rule: every struct here is append-only and begins with its size; the core copies min(size),
+ * so a module built against an older header keeps working, and callbacks that it does not know are
+ * NULL.
  *
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
  * map pread pwrite reserve commit abandon encode zero discard flush allocate copy_from; all others
- * still run alone.  Callbacks never call back into the tools; they may use the node functions on their
- * children.  State lives in img_node_priv(), never in file-scope variables.
+ * still run alone.  Callbacks never call back into the tools; they may use the node functions on
+ * their children.  State lives in img_node_priv(), never in file-scope variables.
  *
- * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and where
- * ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before them.
+ * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and
+ * where ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before
+ * them.
  */
 #ifndef BLKIMG_MODULE_H
 #define BLKIMG_MODULE_H
@@ -50,14 +52,14 @@ void *img_node_priv (const struct img_node *node); /* priv_size zeroed bytes */
 void img_node_set_size (struct img_node *node, uint64_t bytes);
 struct img_limits *img_node_limits_mut (struct img_node *node); /* open only */
 
-/* In open: the image names its backing file.  The core opens it afterwards, through the gate.  FORMAT
- * may be NULL (probe). */
+/* In open: the image names its backing file.  The core opens it afterwards, through the gate.
+ * FORMAT may be NULL (probe). */
 int img_node_set_backing (struct img_node *node, const char *name, const char *format,
                           struct img_error *err);
-/* In open: opens one more file as child NAME ("data-file", "extents.0").  Options that the user gave
- * for that child win over FILENAME, which is what the image says (NULL: the user must say).  FORMAT
- * NULL: the bare protocol.  Subject to the gate; FILENAME is never parsed as a protocol.  FLAGS:
- * IMG_CHILD_*.  Returns the child's number, -1 on failure. */
+/* In open: opens one more file as child NAME ("data-file", "extents.0").  Options that the user
+ * gave for that child win over FILENAME, which is what the image says (NULL: the user must say).
+ * FORMAT NULL: the bare protocol.  Subject to the gate; FILENAME is never parsed as a protocol.
+ * FLAGS: IMG_CHILD_*.  Returns the child's number, -1 on failure. */
 int img_node_open_child (struct img_node *node, const char *name, const char *filename,
                          const char *format, unsigned flags, struct img_error *err);
 enum {
@@ -72,9 +74,9 @@ void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2
 enum {
   IMG_OPEN_RDWR = 1,
   IMG_OPEN_NO_BACKING = 2, /* do not open the backing image */
-  IMG_OPEN_NO_IO = 4,      /* only facts are wanted (info): do not open files that the image names */
+  IMG_OPEN_NO_IO = 4,      /* only facts are wanted (info): open no files that the image names */
   IMG_OPEN_CHECK = 8,      /* be lenient where a check wants to look: dirty, corrupt, bad tables */
-  IMG_OPEN_NEW = 16,       /* just created by us, reads as zero, nobody else sees it: no write order needed */
+  IMG_OPEN_NEW = 16,       /* just created by us, reads as zero, unseen: no write order needed */
   IMG_OPEN_SHARE = 32,     /* -U: take no locks that others' writers exclude */
   IMG_OPEN_DIRECT = 64,    /* cache.direct: O_DIRECT */
   IMG_OPEN_NO_FLUSH = 128, /* cache.no-flush: img_flush orders nothing and waits for nothing */
@@ -112,9 +114,9 @@ struct img_create {
 enum {
   IMG_CREATE_COMPAT = 1 /* drop-in mode: behave as the tool people know where they differ */
 };
-/* In create: creates FILENAME beside (or opens what stands there) for writing with SIZE bytes, as an
- * extra file of this image (data file, extent).  Never a protocol name.  Closed by the core after
- * create; removed by it when create fails. */
+/* In create: creates FILENAME beside (or opens what stands there) for writing with SIZE bytes, as
+ * an extra file of this image (data file, extent).  Never a protocol name.  Closed by the core
+ * after create; removed by it when create fails. */
 struct img_node *img_create_extra (struct img_create *c, const char *filename, uint64_t size,
                                    enum img_prealloc prealloc, struct img_error *err);
 
@@ -200,9 +202,9 @@ struct img_driver {
    * first HEAD_LEN bytes of the file, TAIL its last TAIL_LEN, SIZE its length. */
   int (*probe) (const uint8_t *head, size_t head_len, const uint8_t *tail, size_t tail_len,
                 uint64_t size);
-  /* Required.  Child 0 `file` is open already (formats).  OPTS: the driver's own, checked.  Must set
-   * the size.  For protocols FILENAME-like facts are options too ("filename"); parse_name makes them
-   * from "scheme:..." text. */
+  /* Required.  Child 0 `file` is open already (formats).  OPTS: the driver's own, checked.  Must
+   * set the size.  For protocols FILENAME-like facts are options too ("filename"); parse_name makes
+   * them from "scheme:..." text. */
   int (*open) (struct img_node *node, const struct img_opts *opts, unsigned flags,
                struct img_error *err);
   /* Always called after a successful open; frees what priv holds.  Data was flushed before. */
@@ -215,8 +217,8 @@ struct img_driver {
   /* Bytes the image takes on its host; protocols. -1 with ENOTSUP: not known. */
   int (*get_allocated) (struct img_node *node, uint64_t *bytes, struct img_error *err);
 
-  /* As img_map.  Required for formats and filters; table look-ups only, no scan of the disk.  Protocols:
-   * DATA or ZERO with child IMG_CHILD_SELF. */
+  /* As img_map.  Required for formats and filters; table look-ups only, no scan of the disk.
+   * Protocols: DATA or ZERO with child IMG_CHILD_SELF. */
   int (*map) (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
               unsigned n, struct img_error *err);
   /* Protocols: all I/O.  Formats: SPECIAL extents, one extent at a time. */
@@ -225,18 +227,18 @@ struct img_driver {
   int (*pwrite) (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
                  struct img_error *err);
 
-  /* Allocating formats.  OFFSET and LENGTH are multiples of alloc_unit (the end of the last unit may lie
-   * past the end of the image).  reserve fills *place for a first part of the range: where it may be
-   * written in place (flags 0), or fresh space.  Called in guest order for new images; whatever it
-   * allocates (tables too) is handed out in call order, so that output does not depend on threads.
-   * commit makes the range refer to the place after the data was written; abandon gives it back.
-   * Without reserve the core writes where map says DATA. */
+  /* Allocating formats.  OFFSET and LENGTH are multiples of alloc_unit (the end of the last unit
+   * may lie past the end of the image).  reserve fills *place for a first part of the range: where
+   * it may be written in place (flags 0), or fresh space.  Called in guest order for new images;
+   * whatever it allocates (tables too) is handed out in call order, so that output does not depend
+   * on threads. commit makes the range refer to the place after the data was written; abandon gives
+   * it back. Without reserve the core writes where map says DATA. */
   int (*reserve) (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
                   unsigned flags, struct img_place *place, struct img_error *err);
   int (*commit) (struct img_node *node, const struct img_place *place, struct img_error *err);
   void (*abandon) (struct img_node *node, const struct img_place *place);
-  /* Pure CPU: one alloc_unit (or the image's short last one) into at most CAP bytes.  0: *OUT_LENGTH
-   * bytes made; 1: not worth it, write it plainly. */
+  /* Pure CPU: one alloc_unit (or the image's short last one) into at most CAP bytes.  0:
+   * *OUT_LENGTH bytes made; 1: not worth it, write it plainly. */
   int (*encode) (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
                  size_t *out_length, struct img_error *err);
 
@@ -246,13 +248,13 @@ struct img_driver {
   int (*discard) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
   int (*resize) (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                  struct img_error *err);
-  /* Writes metadata out in safe order (img_flush on children between the steps); the core flushes the
-   * children afterwards. */
+  /* Writes metadata out in safe order (img_flush on children between the steps); the core flushes
+   * the children afterwards. */
   int (*flush) (struct img_node *node, struct img_error *err);
   /* As img_allocate and img_copy_range (SRC is a node of the same driver). */
   int (*allocate) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
-  int (*copy_from) (struct img_node *node, uint64_t offset, struct img_node *src, uint64_t src_offset,
-                    uint64_t length, unsigned flags, struct img_error *err);
+  int (*copy_from) (struct img_node *node, uint64_t offset, struct img_node *src,
+                    uint64_t src_offset, uint64_t length, unsigned flags, struct img_error *err);
 
   int (*check) (struct img_node *node, struct img_check *check, unsigned repair,
                 struct img_error *err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* blkimg/node.h - an open image and the bytes in it.
  *
- * A node is one driver at work on one thing: a protocol (a file, an NBD export), a format (qcow2) or a
- * filter.  Nodes form a tree: a format's child `file` is its protocol, `backing` the image below, and
- * so on.  Tools hold the top node; a driver holds its own node and reads and writes its children with
- * the same functions.
+ * A node is one driver at work on one thing: a protocol (a file, an NBD export), a format (qcow2)
+ * or a filter.  Nodes form a tree: a format's child `file` is its protocol, `backing` the image
+ * below, and so on.  Tools hold the top node; a driver holds its own node and reads and writes its
+ * children with the same functions.
  *
  * Offsets and lengths are bytes, everywhere.  I/O functions are positional, synchronous and may be
  * called from any number of threads at once; open, close and resize need the tree to themselves.
@@ -33,7 +33,7 @@ bool img_is_writable (const struct img_node *node);
 
 /* What I/O should look like.  0 = no limit or no wish. */
 struct img_limits {
-  uint32_t request_align;  /* offsets, lengths must be multiples; the core bounces what is not. >= 1 */
+  uint32_t request_align;  /* of offsets, lengths; the core bounces what is not. >= 1 */
   uint32_t mem_align;      /* of buffers (O_DIRECT) */
   uint32_t alloc_unit;     /* bytes that `reserve` and `zero` handle whole: cluster or subcluster */
   uint64_t max_transfer;   /* longest pread/pwrite; the core splits */
@@ -54,7 +54,7 @@ struct img_node *img_backing (const struct img_node *node);                     
 
 enum {
   IMG_IO_UNMAP = 1,       /* zero: the range may become unallocated where that reads as zero */
-  IMG_IO_NO_FALLBACK = 2  /* zero: fail with ENOTSUP rather than write zero bytes; discard, copy: same */
+  IMG_IO_NO_FALLBACK = 2  /* zero: ENOTSUP rather than write zero bytes; discard, copy: same */
 };
 
 /* All or nothing: a short transfer is an error.  Past the end of the image -> EINVAL. */
@@ -116,8 +116,8 @@ struct img_extent {
 
 /* One layer's own view of [offset, offset + length), without its backing images.  Fills up to N
  * extents, adjoining and in order, the first at OFFSET; returns how many (>= 1), or -1. */
-int img_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext, unsigned n,
-             struct img_error *err);
+int img_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+             unsigned n, struct img_error *err);
 
 /* One run of guest bytes resolved through all layers down to the node that has the bytes. */
 enum {
@@ -125,7 +125,7 @@ enum {
   IMG_BLOCK_ZERO = 2,       /* known to read as zero */
   IMG_BLOCK_PRESENT = 4,    /* some layer of the chain defines it */
   IMG_BLOCK_COMPRESSED = 8,
-  IMG_BLOCK_HOST = 16,      /* host_offset in `node` is where the bytes are: img_pread (node, ...) */
+  IMG_BLOCK_HOST = 16,      /* the bytes are at host_offset in `node`: img_pread (node, ...) */
   IMG_BLOCK_ENCRYPTED = 32
 };
 struct img_block {
@@ -137,14 +137,14 @@ struct img_block {
 };
 
 enum {
-  IMG_WALK_HOLES = 1,  /* also resolve holes of the host files: DATA in a hole becomes ZERO as well */
+  IMG_WALK_HOLES = 1,  /* also resolve holes of host files: DATA in a hole becomes ZERO as well */
   IMG_WALK_TOP = 2     /* this layer only: what its backing would define is not PRESENT */
 };
 struct img_walk;
-/* A cursor over [offset, offset + length) that reads each layer's tables once, in order; owned by the
- * caller, used by one thread.  Adjoining alike ranges come as one block. */
-struct img_walk *img_walk_new (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
-                               struct img_error *err);
+/* A cursor over [offset, offset + length) that reads each layer's tables once, in order; owned by
+ * the caller, used by one thread.  Adjoining alike ranges come as one block. */
+struct img_walk *img_walk_new (struct img_node *node, uint64_t offset, uint64_t length,
+                               unsigned flags, struct img_error *err);
 /* 1: *block filled; 0: the end; -1: error. */
 int img_walk_next (struct img_walk *walk, struct img_block *block, struct img_error *err);
 void img_walk_free (struct img_walk *walk);

@@ -53,7 +53,8 @@ struct img_opts *img_opts_copy (const struct img_opts *opts);
 void img_opts_free (struct img_opts *opts); /* NULL allowed */
 
 /* Adds what TEXT says: `key=value,key=value`; a comma inside a value is doubled; `key` alone means
- * key=on, `nokey` is not special.  When IMPLIED is not NULL, a first word without `=` is its value. */
+ * key=on, `nokey` is not special.  When IMPLIED is not NULL, a first word without `=` is its
+ * value. */
 int img_opts_parse (struct img_opts *opts, const char *text, const char *implied,
                     struct img_error *err);
 
@@ -77,7 +78,7 @@ int img_opts_check (struct img_opts *opts, const struct img_optdesc *table, cons
 /* Getters after img_opts_check. */
 const char *img_opts_string (const struct img_opts *opts, const char *key); /* NULL: unset */
 bool img_opts_bool (const struct img_opts *opts, const char *key);          /* unset: false */
-uint64_t img_opts_number (const struct img_opts *opts, const char *key);    /* NUMBER, SIZE; unset: 0 */
+uint64_t img_opts_number (const struct img_opts *opts, const char *key);    /* and SIZE; unset: 0 */
 /* Index into CHOICES of the value, -1 when unset. */
 int img_opts_choice (const struct img_opts *opts, const char *key, const char *const *choices);
 

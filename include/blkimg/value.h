@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* blkimg/value.h - an ordered tree of facts: what `info` returns and what JSON output prints.
  *
- * Objects keep the order in which keys were set.  Setters copy what they are given.  They cannot fail
- * visibly: when memory runs out the tree is marked, and img_value_ok() tells at the end.
+ * Objects keep the order in which keys were set.  Setters copy what they are given.  They cannot
+ * fail visibly: when memory runs out the tree is marked, and img_value_ok() tells at the end.
  * A tree belongs to one thread at a time.
  */
 #ifndef BLKIMG_VALUE_H
@@ -36,8 +36,8 @@ void img_value_free (struct img_value *v);
 /* False when any setter on this tree (or a tree taken into it) ran out of memory. */
 bool img_value_ok (const struct img_value *v);
 
-/* In an object: sets KEY, in place if it is there, else at the end.  In an array KEY is NULL and the
- * value is appended. */
+/* In an object: sets KEY, in place if it is there, else at the end.  In an array KEY is NULL and
+ * the value is appended. */
 void img_value_set_bool (struct img_value *v, const char *key, bool b);
 void img_value_set_int (struct img_value *v, const char *key, int64_t n);
 void img_value_set_uint (struct img_value *v, const char *key, uint64_t n);

@@ -2,7 +2,8 @@
 /* blkimg/vec.h - a growing array.
  *
  *   IMG_VEC (uint64_t) offsets = IMG_VEC_INIT;
- *   if (img_vec_push (&offsets, x) < 0) ... out of memory; offsets.v[0 .. offsets.n-1] are unchanged
+ *   if (img_vec_push (&offsets, x) < 0) ... out of memory; offsets.v[0 .. offsets.n-1] are
+ * unchanged
  *   img_vec_free (&offsets);
  */
 #ifndef BLKIMG_VEC_H
@@ -20,7 +21,8 @@
   }
 #define IMG_VEC_INIT { NULL, 0, 0 }
 
-/* VP is the address of the array pointer, whatever its type: moved by memcpy, as aliasing rules ask. */
+/* VP is the address of the array pointer, whatever its type: moved by memcpy, as aliasing rules
+ * ask. */
 static inline int
 img_vec_grow (void *vp, size_t *cap, size_t n, size_t item)
 {
