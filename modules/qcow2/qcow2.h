@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* qcow2.h - what the files of this driver share: on-disk constants, state, table cache.
+ *
+ * Section names in comments are those of QEMU's docs/interop/qcow2.txt, the format's specification.
+ *
+ * Who does what: qcow2.c the driver table, open and close; header.c bytes <-> struct qcow2_header;
+ * tables.c the cache of L2 tables and refcount blocks; map.c guest -> host; compressed.c reading of
+ * compressed clusters; info.c, snapshot.c, check*.c as named.  Writing (write.h has its own state):
+ * create, measure, reserve/commit/abandon, encode, zero, discard, resize, flush.
+ *
+ * Locks.  `lock` guards everything that may change under I/O: l1, header fields, and the *contents*
+ * of cached tables.  Readers (map, pread) hold it shared, whoever changes a table or hands out
+ * space holds it exclusively, both only for the look-up: never while guest data moves.  The cache
+ * has a mutex of its own for finding, loading and evicting; it is taken last.
+ *
+ * Write order.  The cache never writes by itself, and never evicts a dirty table: when the dirty
+ * ones alone pass the budget it grows.  The writer asks qcow2_cache_pressure() after each change
+ * and writes out in its own safe order (data, refcount blocks, L2, L1, header, img_flush between).
+ */
+#ifndef QCOW2_H
+#define QCOW2_H
+
+#include <pthread.h>
+
+#include <blkimg/cleanup.h>
+#include <blkimg/endian.h>
+#include <blkimg/module.h>
+#include <blkimg/overflow.h>
+
+/* ---- on disk ---- */
+
+enum {
+  QCOW2_MAGIC = 0x514649fb,
+  QCOW2_V2_HEADER = 72, /* bytes; "Header" */
+  QCOW2_V3_HEADER = 104,
+  QCOW2_OUR_HEADER = 112, /* what we write for v3: with compression_type and its padding */
+  QCOW2_MIN_CLUSTER_BITS = 9,
+  QCOW2_MAX_CLUSTER_BITS = 21,
+  QCOW2_MIN_SUBCLUSTER_CLUSTER_BITS = 14, /* of images with extended L2 entries */
+  QCOW2_SUBCLUSTERS = 32,
+  QCOW2_MAX_REFCOUNT_ORDER = 6,
+  QCOW2_MAX_BACKING_NAME = 1023,
+  QCOW2_MAX_L1_BYTES = 32 << 20,
+  QCOW2_MAX_REFTABLE_BYTES = 8 << 20,
+  QCOW2_MAX_SNAPSHOTS = 65536,
+  QCOW2_MAX_SNAPSHOT_EXTRA = 1024,
+  QCOW2_MAX_SNAPSHOT_TABLE = 64 << 20, /* bytes */
+  QCOW2_MAX_BITMAPS = 65535,
+  QCOW2_MAX_BITMAP_DIRECTORY = 65535 * (24 + 1023 + 1) /* bytes, without extra data */
+};
+
+/* incompatible_features */
+#define QCOW2_INCOMPAT_DIRTY 1ull
+#define QCOW2_INCOMPAT_CORRUPT 2ull
+#define QCOW2_INCOMPAT_DATA_FILE 4ull
+#define QCOW2_INCOMPAT_COMPRESSION 8ull
+#define QCOW2_INCOMPAT_EXTENDED_L2 16ull
+#define QCOW2_INCOMPAT_KNOWN 31ull
+/* compatible_features */
+#define QCOW2_COMPAT_LAZY_REFCOUNTS 1ull
+/* autoclear_features */
+#define QCOW2_AUTOCLEAR_BITMAPS 1ull
+#define QCOW2_AUTOCLEAR_DATA_FILE_RAW 2ull
+
+/* "Header extensions" */
+enum {
+  QCOW2_EXT_END = 0,
+  QCOW2_EXT_CRYPTO = 0x0537be77,
+  QCOW2_EXT_BITMAPS = 0x23852875,
+  QCOW2_EXT_DATA_FILE = 0x44415441,
+  QCOW2_EXT_FEATURES = 0x6803f857
+};
+#define QCOW2_EXT_BACKING_FORMAT 0xe2792acau
+
+enum { QCOW2_CRYPT_NONE, QCOW2_CRYPT_AES, QCOW2_CRYPT_LUKS };
+enum { QCOW2_ZLIB, QCOW2_ZSTD }; /* compression_type */
+
+/* "Cluster mapping": L1 and L2 entries */
+#define QCOW2_OFFSET_MASK 0x00fffffffffffe00ull /* bits 9-55 */
+#define QCOW2_COPIED (1ull << 63)
+#define QCOW2_COMPRESSED (1ull << 62)
+#define QCOW2_ZERO 1ull
+/* "Host cluster management": refcount table entries */
+#define QCOW2_REFTABLE_OFFSET_MASK 0xfffffffffffffe00ull
+
+/* ---- the header ---- */
+
+struct qcow2_ext {
+  uint32_t type, length;
+  uint8_t *data;
+};
+
+/* Header and header extensions in memory; header.c. */
+struct qcow2_header {
+  uint32_t version, cluster_bits, crypt_method, l1_size, reftable_clusters, n_snapshots;
+  uint64_t size, l1_offset, reftable_offset, snapshots_offset;
+  uint64_t incompat, compat, autoclear;
+  uint32_t refcount_order, header_length;
+  uint8_t compression_type;
+  uint8_t *unknown_fields; /* bytes QCOW2_OUR_HEADER.. of a longer header, kept for rewriting */
+  uint32_t unknown_length;
+  char *backing_name, *backing_format, *data_file; /* NULL: none */
+  bool has_bitmaps;
+  uint32_t n_bitmaps;
+  uint64_t bitmap_dir_offset, bitmap_dir_size;
+  bool has_crypto;
+  uint64_t crypto_offset, crypto_length;
+  struct qcow2_ext *ext; /* unknown extensions, in order, kept for rewriting */
+  uint32_t n_ext;
+};
+
+struct qcow2;
+
+/* Reads and judges the header of FILE.  FLAGS: IMG_OPEN_*.  *H is zeroed first; free it always. */
+int qcow2_header_read (struct qcow2_header *h, struct img_node *file, unsigned flags,
+                       struct img_error *err);
+void qcow2_header_free (struct qcow2_header *h);
+/* Makes the first cluster: header, extensions (backing format, data file, bitmaps, crypto, our
+ * feature name table for v3, the unknown ones), backing name.  BUF holds one cluster and is zeroed
+ * first.  ENOSPC when all that does not fit. */
+int qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err);
+/* Encodes and writes the first cluster of q (does not flush).  Clears autoclear bits that we do not
+ * keep up while writing. */
+int qcow2_header_write (struct qcow2 *q, struct img_error *err);
+
+/* ---- the table cache ---- */
+
+struct qcow2_cache;
+
+/* One cached table, pinned from get/make until put. */
+struct qcow2_table {
+  uint8_t *bytes;  /* table_size bytes as on disk (big endian) */
+  uint64_t offset; /* in the file */
+  uint32_t pins;
+  uint8_t state; /* these and what follows: tables.c only */
+  bool dirty, used;
+  struct qcow2_table *next;
+};
+
+struct qcow2_cache *qcow2_cache_new (struct img_node *file, uint32_t table_size, uint64_t budget,
+                                     struct img_error *err);
+/* Drops everything, dirty or not.  NULL allowed. */
+void qcow2_cache_free (struct qcow2_cache *cache);
+/* The table at OFFSET, read if it is not here.  MORE: bytes of adjoining tables behind it that will
+ * be asked for next; they come with the same read (a multiple of the table size; 0 is always
+ * right).  Any thread. */
+struct qcow2_table *qcow2_cache_get (struct qcow2_cache *cache, uint64_t offset, uint64_t more,
+                                     struct img_error *err);
+/* The table at OFFSET as zero bytes, dirty, without reading. */
+struct qcow2_table *qcow2_cache_make (struct qcow2_cache *cache, uint64_t offset,
+                                      struct img_error *err);
+void qcow2_cache_put (struct qcow2_cache *cache, struct qcow2_table *table);
+
+/* These need q->lock held exclusively. */
+void qcow2_cache_dirty (struct qcow2_cache *cache, struct qcow2_table *table);
+/* Writes all dirty tables, ascending, adjoining ones in one request.  No flush.  On failure those
+ * not written stay dirty. */
+int qcow2_cache_write (struct qcow2_cache *cache, struct img_error *err);
+bool qcow2_cache_is_dirty (struct qcow2_cache *cache);
+/* More than half of the budget is dirty: time to write out. */
+bool qcow2_cache_pressure (struct qcow2_cache *cache);
+/* Tables in [offset, offset + length) are gone (freed): never write them.  None may be pinned. */
+void qcow2_cache_forget (struct qcow2_cache *cache, uint64_t offset, uint64_t length);
+
+/* ---- idle encoders, decoders, buffers: one thread at a time uses each ---- */
+
+struct qcow2_pool {
+  pthread_mutex_t lock;
+  void **idle;
+  size_t n, cap;
+};
+void qcow2_pool_init (struct qcow2_pool *pool);
+void *qcow2_pool_take (struct qcow2_pool *pool); /* NULL: none idle, make one */
+/* Gives X back; when there is no room for it, frees it by FREE. */
+void qcow2_pool_put (struct qcow2_pool *pool, void *x, void (*free) (void *));
+void qcow2_pool_clear (struct qcow2_pool *pool, void (*free) (void *));
+
+/* ---- the state of one open image ---- */
+
+struct qcow2_writer;     /* write.h */
+struct qcow2_decompress; /* compressed.c */
+
+struct qcow2 {
+  struct img_node *node;
+  struct img_node *file;  /* child 0 */
+  struct img_node *data;  /* where guest clusters live: file, or the data file (NULL with NO_IO) */
+  uint32_t data_child;    /* its number */
+  unsigned flags;         /* IMG_OPEN_* */
+  struct qcow2_header h;  /* of the active state; snapshot select changes l1 and the size only */
+
+  /* geometry, fixed after open */
+  uint32_t cluster_bits, l2_bits; /* l2_bits: entries an L2 table */
+  uint32_t l2_entry_size;         /* 8, or 16 with extended L2 entries */
+  uint32_t sub_bits;              /* log2 of the subcluster size; without: cluster_bits */
+  uint32_t slice_size;            /* bytes of an L2 table that the cache handles as one */
+  uint32_t slice_bits;            /* log2 of its entries */
+  uint32_t rb_bits;               /* log2 of the refcounts in a refcount block */
+  uint64_t cluster_size;
+  bool extended, raw_data; /* subclusters; data file with guest offset = host offset */
+
+  pthread_rwlock_t lock;
+  uint64_t *l1;     /* host order, as stored (COPIED and all) */
+  uint32_t l1_size; /* entries */
+  struct qcow2_cache *l2_cache, *rb_cache; /* L2 slices; refcount blocks (NULL when read-only) */
+  _Atomic uint64_t last_l1;                /* where the last L2 load was: is the walk sequential? */
+
+  struct qcow2_decompress *decompress; /* made on first use under `lazy` */
+  pthread_mutex_t lazy;
+  struct qcow2_writer *writer; /* NULL when read-only */
+};
+
+/* ---- guest offsets and L2 entries ---- */
+
+static inline uint64_t
+qcow2_l1_index (const struct qcow2 *q, uint64_t guest)
+{
+  return guest >> (q->cluster_bits + q->l2_bits);
+}
+
+static inline uint32_t
+qcow2_l2_index (const struct qcow2 *q, uint64_t guest)
+{
+  return (uint32_t) (guest >> q->cluster_bits) & ((1u << q->l2_bits) - 1);
+}
+
+/* Index inside the slice. */
+static inline uint32_t
+qcow2_slice_index (const struct qcow2 *q, uint64_t guest)
+{
+  return (uint32_t) (guest >> q->cluster_bits) & ((1u << q->slice_bits) - 1);
+}
+
+static inline uint8_t *
+qcow2_entry_at (const struct qcow2 *q, const struct qcow2_table *table, uint32_t slice_index)
+{
+  return table->bytes + (size_t) slice_index * q->l2_entry_size;
+}
+
+enum qcow2_kind {
+  QCOW2_UNALLOCATED,
+  QCOW2_ZERO_PLAIN, /* no host cluster */
+  QCOW2_ZERO_ALLOC, /* host cluster kept */
+  QCOW2_NORMAL,     /* with extended entries: look at the bitmap */
+  QCOW2_PACKED      /* compressed */
+};
+
+/* What a standard 8-byte entry (or the first half of an extended one) is.  With a data file, offset
+ * 0 is valid when COPIED is set. */
+static inline enum qcow2_kind
+qcow2_entry_kind (const struct qcow2 *q, uint64_t entry)
+{
+  bool host = (entry & QCOW2_OFFSET_MASK) != 0
+              || ((entry & QCOW2_COPIED) && (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE));
+  if (entry & QCOW2_COMPRESSED)
+    return QCOW2_PACKED;
+  if ((entry & QCOW2_ZERO) && !q->extended && q->h.version >= 3)
+    return host ? QCOW2_ZERO_ALLOC : QCOW2_ZERO_PLAIN;
+  return host ? QCOW2_NORMAL : QCOW2_UNALLOCATED;
+}
+
+/* "Compressed Clusters Descriptor": start of the stream, bytes to the end of its last sector. */
+static inline void
+qcow2_packed_range (const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint64_t *length)
+{
+  unsigned x = 62 - (q->cluster_bits - 8);
+  uint64_t sectors = ((entry & (QCOW2_COMPRESSED - 1)) >> x) + 1;
+  *offset = entry & ((1ull << x) - 1);
+  *length = sectors * 512 - (*offset & 511);
+}
+
+/* Pins the L2 slice that holds GUEST: *table, or NULL when L1 has no L2 table there.  MORE: guest
+ * bytes behind GUEST that will be looked at next (hint).  Judges the L1 entry: alignment, end of
+ * file.  Needs q->lock; give *table back with qcow2_cache_put (q->l2_cache, ...). */
+int qcow2_l2_get (struct qcow2 *q, uint64_t guest, uint64_t more, struct qcow2_table **table,
+                  struct img_error *err);
+
+/* ---- driver callbacks, reading side ---- */
+
+int qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+               unsigned n, struct img_error *err);
+int qcow2_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset,
+                 struct img_error *err);
+void qcow2_decompress_free (struct qcow2_decompress *d);
+int qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct img_error *err);
+int qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
+                 struct img_error *err);
+extern const struct img_snapshot_ops qcow2_snapshot_ops;
+
+/* ---- driver callbacks, writing side ---- */
+
+extern const struct img_optdesc qcow2_create_opts[];
+/* End of a writable open (everything above is filled in, rb_cache made): makes q->writer.  Refuses
+ * what cannot be written safely.  Close frees it; flush came before. */
+int qcow2_writer_open (struct qcow2 *q, const struct img_opts *opts, struct img_error *err);
+void qcow2_writer_free (struct qcow2_writer *w);
+int qcow2_create (struct img_create *c, struct img_error *err);
+int qcow2_measure (struct img_measure *m, struct img_error *err);
+int qcow2_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
+                   unsigned flags, struct img_place *place, struct img_error *err);
+int qcow2_commit (struct img_node *node, const struct img_place *place, struct img_error *err);
+void qcow2_abandon (struct img_node *node, const struct img_place *place);
+int qcow2_encode (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
+                  size_t *out_length, struct img_error *err);
+int qcow2_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
+                struct img_error *err);
+int qcow2_discard (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
+                  struct img_error *err);
+int qcow2_flush (struct img_node *node, struct img_error *err);
+
+#endif
