@@ -81,7 +81,11 @@ enum {
   IMG_OPEN_DIRECT = 64,    /* cache.direct: O_DIRECT */
   IMG_OPEN_NO_FLUSH = 128, /* cache.no-flush: img_flush orders nothing and waits for nothing */
   IMG_OPEN_WRITETHROUGH = 256, /* flush after every write */
-  IMG_OPEN_UNMAP = 512     /* discard=unmap: pass discards down */
+  IMG_OPEN_UNMAP = 512,    /* discard=unmap: pass discards down */
+  IMG_OPEN_PROBED = 1024,  /* raw only because nothing was recognised: the core lets no write make
+                              the first block look like another format (EPERM) */
+  IMG_OPEN_STABLE = 2048   /* nobody else may write or resize meanwhile: the file holds a format's
+                              metadata, or is the source of a copy */
 };
 
 /* ---- writing to an allocating format ---- */
@@ -173,7 +177,9 @@ enum {
   IMG_CAP_BACKING = 1,     /* images may name a backing file */
   IMG_CAP_COMPRESS = 2,    /* encode and reserve with IMG_PLACE_ENCODED */
   IMG_CAP_ZERO_INIT = 4,   /* a new image reads as zero */
-  IMG_CAP_READ_ONLY = 8    /* never writable */
+  IMG_CAP_READ_ONLY = 8,   /* never writable */
+  IMG_CAP_PLAIN = 16       /* the file is guest bytes only, no metadata: raw.  All other formats get
+                              their children with IMG_OPEN_STABLE */
 };
 
 struct img_magic {
@@ -209,7 +215,8 @@ struct img_driver {
                struct img_error *err);
   /* Always called after a successful open; frees what priv holds.  Data was flushed before. */
   void (*close) (struct img_node *node);
-  /* Protocols: turns "nbd://host/x" into options of this driver. */
+  /* Protocols: turns "nbd://host/x" into options of this driver.  A path without a scheme is given
+   * to `file`; setting the option `driver` hands the name on (to `host_device`). */
   int (*parse_name) (const char *name, struct img_opts *opts, struct img_error *err);
   int (*create) (struct img_create *c, struct img_error *err);
   /* Required. */
@@ -260,6 +267,11 @@ struct img_driver {
                 struct img_error *err);
   int (*measure) (struct img_measure *m, struct img_error *err);
   const struct img_snapshot_ops *snapshot;
+
+  /* Protocols: takes the advisory locks that other programs honour, or fails.  Called once for each
+   * node, after open and after probing, which alone shows what the file will be used for: FLAGS are
+   * IMG_OPEN_RDWR NO_IO SHARE STABLE NEW.  Given up by close. */
+  int (*lock) (struct img_node *node, unsigned flags, struct img_error *err);
 };
 
 /* ---- codecs: compression that formats share, loaded when first used ---- */
