@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
 core_libblkimgcore_la_SOURCES += %D%/i18n.h
+core_libblkimgcore_la_SOURCES += %D%/manifest.h
 core_libblkimgcore_la_SOURCES += %D%/node.h
 core_libblkimgcore_la_SOURCES += %D%/serial.h
 core_libblkimgcore_la_SOURCES += %D%/version.c

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/manifest.h - what NAME.manifest beside NAME.so says of a module, without loading it.
+ *
+ * One statement a line; the first word says which.  Empty lines and lines that begin with # are
+ * skipped.  Words are separated by blanks.
+ *
+ *   module qcow2              the name of the module: that of the file
+ *   abi 1                     IMG_ABI of the module
+ *   driver qcow2              begins a driver; the lines below describe it
+ *   kind format               format, protocol or filter
+ *   threads parallel          serial (when the line is missing) or parallel
+ *   caps backing compress     any of backing compress zero-init read-only
+ *   magic 0 QFI\xfb           offset (negative: from the end of the file), bytes; \xNN for a byte
+ *                             that is no plain character, \\ for a backslash; one line a magic
+ *   schemes nbd nbd+unix      protocols: what stands before `:` in a name
+ *   extensions qcow2 qcow     of file names, without the dot
+ *   codec deflate             a codec of this module
+ *
+ * The same facts stand in the module's structs; loading compares them (driver.c).
+ *
+ * Reading is on the start-up path of every command: a manifest costs open, read and close, and is
+ * cut into words where it lies.
+ */
+#ifndef CORE_MANIFEST_H
+#define CORE_MANIFEST_H
+
+#include <stdbool.h>
+
+#include <blkimg/module.h>
+#include <blkimg/vec.h>
+
+struct img_manifest;
+
+/* One driver as the manifest describes it. */
+struct img_manifest_driver {
+  const char *name;
+  enum img_kind kind;
+  enum img_threads threads;
+  uint32_t caps;
+  const char **schemes, **extensions; /* NULL-ended; NULL: none */
+  struct img_magic *magics;           /* ended by length 0; NULL: none */
+  struct img_manifest *module;
+  const struct img_driver *driver;    /* the registry's copy, once the module is loaded */
+};
+
+enum img_manifest_state { IMG_MANIFEST_READ, IMG_MANIFEST_LOADED, IMG_MANIFEST_BROKEN };
+
+struct img_manifest {
+  const char *name;
+  char *dir; /* NULL: linked in */
+  uint32_t abi;
+  IMG_VEC (struct img_manifest_driver *) drivers;
+  IMG_VEC (const char *) codecs;
+  enum img_manifest_state state;
+  char *error; /* BROKEN: why, one line */
+  char *text;  /* what the words above point into */
+};
+
+/* True for ^[a-z][a-z0-9_-]{0,31}$: what modules, drivers and codecs may be called. */
+bool img_name_is_valid (const char *name);
+
+/* Reads DIR/NAME.manifest (DIRFD is DIR).  The result is BROKEN, not NULL, when it is faulty; NULL
+ * only when memory runs out. */
+struct img_manifest *img_manifest_read (int dirfd, const char *dir, const char *name);
+/* Marks M as BROKEN, because of *err. */
+void img_manifest_break (struct img_manifest *m, const struct img_error *err);
+void img_manifest_free (struct img_manifest *m);
+
+#endif
