@@ -3,10 +3,19 @@
 # programs and modules link: the same code behind the export list libblkimg.sym.
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
+core_libblkimgcore_la_SOURCES += %D%/error.c
 core_libblkimgcore_la_SOURCES += %D%/i18n.h
+core_libblkimgcore_la_SOURCES += %D%/json-out.c
+core_libblkimgcore_la_SOURCES += %D%/log.c
+core_libblkimgcore_la_SOURCES += %D%/log.h
 core_libblkimgcore_la_SOURCES += %D%/manifest.h
 core_libblkimgcore_la_SOURCES += %D%/node.h
+core_libblkimgcore_la_SOURCES += %D%/options.c
 core_libblkimgcore_la_SOURCES += %D%/serial.h
+core_libblkimgcore_la_SOURCES += %D%/size.c
+core_libblkimgcore_la_SOURCES += %D%/spec.c
+core_libblkimgcore_la_SOURCES += %D%/spec.h
+core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/version.c
 core_libblkimgcore_la_SOURCES += %D%/write.h
 core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)

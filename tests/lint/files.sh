@@ -36,7 +36,7 @@ none "no home folder" "$(
 
 # Files with _() or N_() strings are the list, sorted.
 c_files | grep -E '^(core|modules|tools)/.*\.[ch]$' | tr '\n' '\0' |
-  xargs -0 grep -lE '(^|[^A-Za-z0-9_])(N?_|P_) \("' | LC_ALL=C sort >"$tmp/has"
+  xargs -0 grep -lE '(^|[^A-Za-z0-9_])(N?_|P_) ?\("' | LC_ALL=C sort >"$tmp/has"
 grep -Ev '^(#|$)' po/POTFILES.in >"$tmp/listed"
 none "po/POTFILES.in lists every file with strings, and no other" "$(
   LC_ALL=C sort "$tmp/listed" | diff "$tmp/has" - | grep '^[<>]')"

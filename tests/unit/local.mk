@@ -7,6 +7,11 @@ LDADD = core/libblkimgcore.la $(LTDL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
+unit_tests += %D%/test-error
+unit_tests += %D%/test-options
+unit_tests += %D%/test-size
+unit_tests += %D%/test-spec
+unit_tests += %D%/test-value
 unit_tests += %D%/test-version
 endif
 check_PROGRAMS += $(unit_tests)
