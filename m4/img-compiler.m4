@@ -36,6 +36,18 @@ IMG_TRY_FLAG([HARDEN_LDFLAGS],[-Wl,--as-needed])
 AS_CASE([" $CFLAGS $CPPFLAGS "],
   [*-fsanitize=*|*_FORTIFY_SOURCE*|*\ -O0\ *],[],
   [*\ -O*],[HARDEN_CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
+
+# Fuzz targets with libFuzzer's main; the sanitizers themselves are asked for in CFLAGS.
+AC_ARG_ENABLE([fuzzing],
+  [AS_HELP_STRING([--enable-fuzzing],[build the fuzz targets with libFuzzer (clang)])],
+  [],[enable_fuzzing=no])
+FUZZ_LDFLAGS=
+AS_IF([test "x$enable_fuzzing" = xyes],[
+  IMG_TRY_FLAG([HARDEN_CFLAGS],[-fsanitize=fuzzer-no-link])
+  AS_CASE([$HARDEN_CFLAGS],[*fuzzer-no-link*],[FUZZ_LDFLAGS=-fsanitize=fuzzer],
+    [AC_MSG_ERROR([--enable-fuzzing needs clang with libFuzzer])])])
+AM_CONDITIONAL([ENABLE_FUZZING],[test "x$enable_fuzzing" = xyes])
+AC_SUBST([FUZZ_LDFLAGS])
 AC_SUBST([WARN_CFLAGS])
 AC_SUBST([HARDEN_CPPFLAGS])
 AC_SUBST([HARDEN_CFLAGS])

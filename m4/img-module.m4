@@ -30,3 +30,19 @@ AS_IF([test "x$enable_module_$1" != xno],[
 AM_CONDITIONAL(m4_toupper([MODULE_$1]),[test "x$build_module_$1" = xyes])
 AS_IF([test "x$build_module_$1" = xyes],[img_modules_on="$img_modules_on $1"])
 ])
+
+# IMG_MODULE_OPTION(NAME, LIBRARY, PKG-CONFIG DEPS)
+# After IMG_MODULE: a library that makes module NAME better and that it can do without.  Gives
+# --with-LIBRARY (auto), HAVE_LIBRARY in config.h, and adds to MODULE_<NAME>_CFLAGS and _LIBS.
+AC_DEFUN([IMG_MODULE_OPTION],[
+AC_ARG_WITH([$2],
+  [AS_HELP_STRING([--with-$2],[use $2 in the $1 module @<:@auto@:>@])],
+  [],[with_$2=auto])
+AS_IF([test "x$build_module_$1" = xyes && test "x$with_$2" != xno],[
+  PKG_CHECK_MODULES(m4_toupper([$2]),[$3],[
+      AC_DEFINE(m4_toupper([HAVE_$2]),[1],[The $1 module uses $2.])
+      AS_VAR_APPEND([MODULE_]m4_toupper([$1])[_CFLAGS],[" $]m4_toupper([$2])[_CFLAGS"])
+      AS_VAR_APPEND([MODULE_]m4_toupper([$1])[_LIBS],[" $]m4_toupper([$2])[_LIBS"])
+      img_modules_on="$img_modules_on+$2"],
+    [AS_IF([test "x$with_$2" = xyes],[AC_MSG_ERROR([$2 was asked for and is not here])])])])
+])

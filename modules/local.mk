@@ -5,6 +5,15 @@
 # for a module that is never installed, EXTRA_DIST).
 module_manifests =
 
+# Manual pages: NAME.pod becomes blkimg-NAME(7).  A module's local.mk says
+#   EXTRA_DIST += %D%/NAME.pod
+#   module_pages += modules/blkimg-NAME.7
+#   modules/blkimg-NAME.7: %D%/NAME.pod
+#   <tab>$(pod_to_page7)
+module_pages =
+pod_to_page7 = $(AM_V_GEN)$(MKDIR_P) modules && $(POD2MAN) --section=7 --center=blkimg \
+	--release=$(PACKAGE_VERSION) --name=`basename $@ .7 | tr a-z A-Z` $< $@
+
 include %D%/common/local.mk
 include %D%/template/local.mk
 
@@ -15,3 +24,8 @@ modules/manifests.stamp: $(module_manifests) Makefile
 	  cp "$(srcdir)/$$m" modules/ || exit 1; \
 	done && chmod u+w modules/*.manifest && echo made > $@
 MOSTLYCLEANFILES += modules/manifests.stamp modules/*.manifest
+
+if HAVE_POD2MAN
+man7_MANS += $(module_pages)
+CLEANFILES += $(module_pages)
+endif

@@ -8,5 +8,5 @@ include %D%/bench/local.mk
 
 # What the programs do, without the lints: CI runs it again with other settings.
 check-programs:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests)'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) tests/fuzz/replay.sh'
 .PHONY: check-programs
