@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Who may include what: the layers.
 . "${0%/*}/lib.sh"
-plan 6
+plan 7
 
 # includes FOLDER-REGEX: FILE HEADER-AS-WRITTEN, for every #include there
 includes () {
@@ -44,5 +44,7 @@ none "modules include <blkimg/module.h>, its helpers, their folder and modules/c
 none "tools include public headers and tools/common" "$(
   includes '^tools/' | awk '
     $2 ~ /^"/ && $2 !~ /^"common\/[a-z0-9-]+\.h"$/ && $2 !~ /^"[a-z0-9-]+\.h"$/')"
+
+none "nobody climbs out of an include folder" "$(includes '.' | grep -F '../')"
 
 none "nobody includes a .c file" "$(includes '.' | grep -E '\.c[">]$')"
