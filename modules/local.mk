@@ -15,7 +15,9 @@ pod_to_page7 = $(AM_V_GEN)$(MKDIR_P) modules && $(POD2MAN) --section=7 --center=
 	--release=$(PACKAGE_VERSION) --name=`basename $@ .7 | tr a-z A-Z` $< $@
 
 include %D%/common/local.mk
+include %D%/deflate/local.mk
 include %D%/template/local.mk
+include %D%/zstd/local.mk
 
 all-local: modules/manifests.stamp
 modules/manifests.stamp: $(module_manifests) Makefile

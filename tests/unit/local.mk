@@ -13,6 +13,20 @@ unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
 unit_tests += %D%/test-version
+if MODULE_DEFLATE
+unit_tests += %D%/test-deflate
+endif
+if MODULE_ZSTD
+unit_tests += %D%/test-zstd
+endif
 endif
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
+
+# Codecs: the module's own sources, so that each library behind the codec can be called by itself.
+tests_unit_test_deflate_SOURCES = %D%/test-deflate.c %D%/codec.c %D%/codec.h $(deflate_sources)
+tests_unit_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) $(MODULE_DEFLATE_CFLAGS)
+tests_unit_test_deflate_LDADD = $(LDADD) $(MODULE_DEFLATE_LIBS)
+tests_unit_test_zstd_SOURCES = %D%/test-zstd.c %D%/codec.c %D%/codec.h modules/zstd/zstd.c
+tests_unit_test_zstd_CPPFLAGS = $(AM_CPPFLAGS) $(MODULE_ZSTD_CFLAGS)
+tests_unit_test_zstd_LDADD = $(LDADD) $(MODULE_ZSTD_LIBS)
