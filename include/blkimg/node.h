@@ -33,7 +33,10 @@ bool img_is_writable (const struct img_node *node);
 
 /* What I/O should look like.  0 = no limit or no wish. */
 struct img_limits {
-  uint32_t request_align;  /* of offsets, lengths; the core bounces what is not. >= 1 */
+  /* Offsets and lengths must be multiples; the core bounces what is not.  >= 1.  When the size is
+   * no multiple, requests for the last block pass the end: read zeroes there, drop what is
+   * written. */
+  uint32_t request_align;
   uint32_t mem_align;      /* of buffers (O_DIRECT) */
   uint32_t alloc_unit;     /* bytes that `reserve` and `zero` handle whole: cluster or subcluster */
   uint64_t max_transfer;   /* longest pread/pwrite; the core splits */
@@ -103,7 +106,10 @@ enum img_extent_kind {
 enum {
   IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA */
   IMG_EXTENT_COMPRESSED = 2, /* SPECIAL because of compression */
-  IMG_EXTENT_ENCRYPTED = 4
+  IMG_EXTENT_ENCRYPTED = 4,
+  /* DATA of a layer that adds nothing of its own: a hole of the child is a hole here, not data that
+   * reads as zero.  Filters and plain formats need not say so. */
+  IMG_EXTENT_THROUGH = 8
 };
 #define IMG_CHILD_SELF UINT32_MAX /* `child` of a protocol's own extents */
 

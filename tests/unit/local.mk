@@ -8,7 +8,9 @@ unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-error
+unit_tests += %D%/test-iszero
 unit_tests += %D%/test-options
+unit_tests += %D%/test-pool
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
@@ -20,6 +22,7 @@ if MODULE_ZSTD
 unit_tests += %D%/test-zstd
 endif
 endif
+EXTRA_DIST += %D%/seed.h
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 

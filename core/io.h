@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/io.h - what the files of the I/O path share. */
+#ifndef CORE_IO_H
+#define CORE_IO_H
+
+#include "core/node.h"
+#include "core/rangelock.h"
+
+/* Puts the node's file name before a message that came from its driver, unless it begins with it.
+ * -1. */
+int img_io_blame (struct img_node *node, struct img_error *err);
+
+/* -1 with EINVAL unless [offset, offset + length) lies inside the image. */
+int img_io_bounds (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+/* -1 unless NODE is open for writing, too. */
+int img_io_may_write (struct img_node *node, uint64_t offset, uint64_t length,
+                      struct img_error *err);
+
+/* The node's lock of ranges being written, made on first use; NULL: out of memory. */
+struct img_rangelock *img_io_writes (struct img_node *node, struct img_error *err);
+
+/* How much of LENGTH bytes at HOST_OFFSET of CHILD can be read: *DATA bytes, then *ZERO bytes that
+ * lie past its end but in the UNIT it ends in, and read as zero.  The rest is not there. */
+void img_io_host_span (const struct img_node *child, uint64_t host_offset, uint64_t length,
+                       uint32_t unit, uint64_t *data, uint64_t *zero);
+
+/* After a write, zero or discard of a node: write-through nodes flush. */
+int img_io_settle (struct img_node *node, struct img_error *err);
+
+/* The driver's pread and pwrite of any range: aligned, split, bounced where need be, one callback
+ * at a time where it asks for that (bounce.c). */
+int img_bounce_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset,
+                      struct img_error *err);
+int img_bounce_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                       struct img_error *err);
+
+/* img_pwrite and img_zero below the bounds check, for formats and filters (write.c). */
+int img_write_guest (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                     struct img_error *err);
+
+#define IMG_ZEROES 65536
+extern const uint8_t img_zeroes[IMG_ZEROES]; /* page-aligned */
+
+#endif
