@@ -93,7 +93,7 @@ enum {
 
 enum {
   IMG_PLACE_FRESH = 1,  /* new host space with unknown contents: the core writes whole units */
-  IMG_PLACE_ENCODED = 2 /* reserve: for `encoded` bytes that stand for one unit */
+  IMG_PLACE_ENCODED = 2 /* reserve: for `encoded` bytes that stand for one encode_unit */
 };
 
 /* Host space for a guest range, from reserve until commit or abandon. */
@@ -120,10 +120,14 @@ enum {
   IMG_CREATE_COMPAT = 1 /* drop-in mode: behave as the tool people know where they differ */
 };
 /* In create: creates FILENAME beside (or opens what stands there) for writing with SIZE bytes, as
- * an extra file of this image (data file, extent).  Never a protocol name.  Closed by the core
- * after create; removed by it when create fails. */
+ * an extra file of this image (data file, extent).  It reads as zero, unless FLAGS say otherwise.
+ * Never a protocol name.  Closed by the core after create; removed by it when create fails. */
 struct img_node *img_create_extra (struct img_create *c, const char *filename, uint64_t size,
-                                   enum img_prealloc prealloc, struct img_error *err);
+                                   enum img_prealloc prealloc, unsigned flags,
+                                   struct img_error *err);
+enum {
+  IMG_EXTRA_KEEP = 1 /* FILENAME must exist with at least SIZE bytes; it stays as it is, always */
+};
 
 enum {
   IMG_REPAIR_LEAKS = 1, IMG_REPAIR_ERRORS = 2
@@ -245,7 +249,7 @@ struct img_driver {
                   unsigned flags, struct img_place *place, struct img_error *err);
   int (*commit) (struct img_node *node, const struct img_place *place, struct img_error *err);
   void (*abandon) (struct img_node *node, const struct img_place *place);
-  /* Pure CPU: one alloc_unit (or the image's short last one) into at most CAP bytes.  0:
+  /* Pure CPU: one encode_unit (or the image's short last one) into at most CAP bytes.  0:
    * *OUT_LENGTH bytes made; 1: not worth it, write it plainly. */
   int (*encode) (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
                  size_t *out_length, struct img_error *err);

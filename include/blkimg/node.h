@@ -43,6 +43,7 @@ struct img_limits {
   uint64_t opt_transfer;   /* best length */
   uint64_t max_zero, zero_align;
   uint64_t max_discard, discard_align;
+  uint32_t encode_unit;    /* guest bytes that `encode` takes whole; 0: alloc_unit */
 };
 const struct img_limits *img_node_limits (const struct img_node *node);
 
