@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* extents.c - where a file has data and where it has holes.
+ *
+ * SEEK_DATA and SEEK_HOLE, one call an extent: where one ends, the other kind begins.  What is not
+ * known is data: block devices, file systems without holes, a file that changes meanwhile. */
+#include <config.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <blkimg/overflow.h>
+
+#include "file.h"
+
+enum file_seek { FILE_SEEK_OK, FILE_SEEK_END, FILE_SEEK_UNKNOWN };
+
+/* The next byte at or after POS that is data, or not (WHENCE). */
+static enum file_seek
+file_seek (struct file *f, uint64_t pos, int whence, uint64_t *next)
+{
+  off_t at = lseek (f->fd, (off_t) pos, whence);
+
+  if (at < 0 && errno == ENXIO) /* no data up to the end, or past the end */
+    return FILE_SEEK_END;
+  if (at < 0)
+    file_set_lacks (f, FILE_NO_SEEK);
+  if (at < 0 || (uint64_t) at < pos)
+    return FILE_SEEK_UNKNOWN;
+  *next = (uint64_t) at;
+  return FILE_SEEK_OK;
+}
+
+/* Where the run of one kind ends that begins at POS.  *DATA is what it is taken for, and becomes
+ * what it is; equal to POS: it is the other kind, so ask again. */
+static uint64_t
+file_run_end (struct file *f, uint64_t pos, uint64_t end, bool *data)
+{
+  uint64_t next = pos;
+
+  switch (file_seek (f, pos, *data ? SEEK_HOLE : SEEK_DATA, &next)) {
+  case FILE_SEEK_OK:
+    return img_min (next, end);
+  case FILE_SEEK_END:
+    *data = false;
+    return end;
+  default:
+    *data = true;
+    return end;
+  }
+}
+
+int
+file_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+          unsigned n, struct img_error *err)
+{
+  struct file *f = img_node_priv (node);
+  uint64_t pos = offset, end = offset + length;
+  bool data = false;
+  unsigned count = 0, turns = 0;
+
+  (void) err;
+  if (f->device || file_lacks (f, FILE_NO_SEEK)) {
+    *ext = (struct img_extent) { offset, length, offset, IMG_EXTENT_DATA, IMG_CHILD_SELF, 0 };
+    return 1;
+  }
+  while (pos < end && count < n) {
+    uint64_t next = file_run_end (f, pos, end, &data);
+    /* Neither data nor a hole begins here: somebody writes to it while we look. */
+    if (next == pos && ++turns > 1) {
+      data = true;
+      next = end;
+    }
+    if (next > pos) {
+      ext[count++] = (struct img_extent) { pos, next - pos, pos,
+                                           data ? IMG_EXTENT_DATA : IMG_EXTENT_ZERO,
+                                           IMG_CHILD_SELF, data ? 0 : IMG_EXTENT_HOST };
+      turns = 0;
+    }
+    pos = next;
+    data = !data;
+  }
+  return (int) count;
+}
