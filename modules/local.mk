@@ -18,6 +18,7 @@ include %D%/common/local.mk
 include %D%/deflate/local.mk
 include %D%/nbd/local.mk
 include %D%/file/local.mk
+include %D%/qcow2/local.mk
 include %D%/raw/local.mk
 include %D%/template/local.mk
 include %D%/zstd/local.mk

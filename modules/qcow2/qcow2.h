@@ -33,7 +33,8 @@ enum {
   QCOW2_MAGIC = 0x514649fb,
   QCOW2_V2_HEADER = 72, /* bytes; "Header" */
   QCOW2_V3_HEADER = 104,
-  QCOW2_OUR_HEADER = 112, /* what we write for v3: with compression_type and its padding */
+  QCOW2_KNOWN_HEADER = 105, /* end of the last field that we know, compression_type */
+  QCOW2_OUR_HEADER = 112,   /* what we write for v3 */
   QCOW2_MIN_CLUSTER_BITS = 9,
   QCOW2_MAX_CLUSTER_BITS = 21,
   QCOW2_MIN_SUBCLUSTER_CLUSTER_BITS = 14, /* of images with extended L2 entries */
@@ -50,17 +51,17 @@ enum {
 };
 
 /* incompatible_features */
-#define QCOW2_INCOMPAT_DIRTY 1ull
-#define QCOW2_INCOMPAT_CORRUPT 2ull
-#define QCOW2_INCOMPAT_DATA_FILE 4ull
-#define QCOW2_INCOMPAT_COMPRESSION 8ull
-#define QCOW2_INCOMPAT_EXTENDED_L2 16ull
-#define QCOW2_INCOMPAT_KNOWN 31ull
+#define QCOW2_INCOMPAT_DIRTY UINT64_C (1)
+#define QCOW2_INCOMPAT_CORRUPT UINT64_C (2)
+#define QCOW2_INCOMPAT_DATA_FILE UINT64_C (4)
+#define QCOW2_INCOMPAT_COMPRESSION UINT64_C (8)
+#define QCOW2_INCOMPAT_EXTENDED_L2 UINT64_C (16)
+#define QCOW2_INCOMPAT_KNOWN UINT64_C (31)
 /* compatible_features */
-#define QCOW2_COMPAT_LAZY_REFCOUNTS 1ull
+#define QCOW2_COMPAT_LAZY_REFCOUNTS UINT64_C (1)
 /* autoclear_features */
-#define QCOW2_AUTOCLEAR_BITMAPS 1ull
-#define QCOW2_AUTOCLEAR_DATA_FILE_RAW 2ull
+#define QCOW2_AUTOCLEAR_BITMAPS UINT64_C (1)
+#define QCOW2_AUTOCLEAR_DATA_FILE_RAW UINT64_C (2)
 
 /* "Header extensions" */
 enum {
@@ -76,12 +77,12 @@ enum { QCOW2_CRYPT_NONE, QCOW2_CRYPT_AES, QCOW2_CRYPT_LUKS };
 enum { QCOW2_ZLIB, QCOW2_ZSTD }; /* compression_type */
 
 /* "Cluster mapping": L1 and L2 entries */
-#define QCOW2_OFFSET_MASK 0x00fffffffffffe00ull /* bits 9-55 */
-#define QCOW2_COPIED (1ull << 63)
-#define QCOW2_COMPRESSED (1ull << 62)
-#define QCOW2_ZERO 1ull
+#define QCOW2_OFFSET_MASK UINT64_C (0x00fffffffffffe00) /* bits 9-55 */
+#define QCOW2_COPIED (UINT64_C (1) << 63)
+#define QCOW2_COMPRESSED (UINT64_C (1) << 62)
+#define QCOW2_ZERO UINT64_C (1)
 /* "Host cluster management": refcount table entries */
-#define QCOW2_REFTABLE_OFFSET_MASK 0xfffffffffffffe00ull
+#define QCOW2_REFTABLE_OFFSET_MASK UINT64_C (0xfffffffffffffe00)
 
 /* ---- the header ---- */
 
@@ -97,7 +98,7 @@ struct qcow2_header {
   uint64_t incompat, compat, autoclear;
   uint32_t refcount_order, header_length;
   uint8_t compression_type;
-  uint8_t *unknown_fields; /* bytes QCOW2_OUR_HEADER.. of a longer header, kept for rewriting */
+  uint8_t *unknown_fields; /* bytes QCOW2_KNOWN_HEADER..header_length, kept for rewriting */
   uint32_t unknown_length;
   char *backing_name, *backing_format, *data_file; /* NULL: none */
   bool has_bitmaps;
@@ -149,6 +150,8 @@ struct qcow2_table *qcow2_cache_get (struct qcow2_cache *cache, uint64_t offset,
 /* The table at OFFSET as zero bytes, dirty, without reading. */
 struct qcow2_table *qcow2_cache_make (struct qcow2_cache *cache, uint64_t offset,
                                       struct img_error *err);
+/* The table at OFFSET if it is here already; NULL: load it. */
+struct qcow2_table *qcow2_cache_find (struct qcow2_cache *cache, uint64_t offset);
 void qcow2_cache_put (struct qcow2_cache *cache, struct qcow2_table *table);
 
 /* These need q->lock held exclusively. */
@@ -204,6 +207,7 @@ struct qcow2 {
   struct qcow2_cache *l2_cache, *rb_cache; /* L2 slices; refcount blocks (NULL when read-only) */
   _Atomic uint64_t last_l1;                /* where the last L2 load was: is the walk sequential? */
 
+  _Atomic uint64_t packed_age; /* the writer adds 1 when it links a compressed cluster */
   struct qcow2_decompress *decompress; /* made on first use under `lazy` */
   pthread_mutex_t lazy;
   struct qcow2_writer *writer; /* NULL when read-only */

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# libqcow2.la is all of the driver but its table: unit tests link it too.
+noinst_LTLIBRARIES += modules/qcow2/libqcow2.la
+modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h
+modules_qcow2_libqcow2_la_SOURCES += %D%/compressed.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/header-write.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/header.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/map.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/pool.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/tables.c
+modules_qcow2_libqcow2_la_CPPFLAGS = $(module_cppflags)
+
+if MODULE_QCOW2
+module_LTLIBRARIES += modules/qcow2.la
+dist_module_DATA += %D%/qcow2.manifest
+module_manifests += %D%/qcow2.manifest
+preload_modules += -dlpreopen modules/qcow2.la
+endif
+modules_qcow2_la_SOURCES = %D%/qcow2.c
+modules_qcow2_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=qcow2
+modules_qcow2_la_LDFLAGS = $(module_ldflags)
+modules_qcow2_la_LIBADD = modules/qcow2/libqcow2.la core/libblkimg.la
