@@ -42,6 +42,7 @@ make_safe (char *text)
   }
 }
 
+IMG_PRINTF (3, 0)
 static void
 format_into (char *text, size_t size, const char *fmt, va_list ap)
 {
