@@ -3,6 +3,10 @@
 # programs and modules link: the same code behind the export list libblkimg.sym.
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
+core_libblkimgcore_la_SOURCES += %D%/driver-check.c
+core_libblkimgcore_la_SOURCES += %D%/driver-info.c
+core_libblkimgcore_la_SOURCES += %D%/driver.c
+core_libblkimgcore_la_SOURCES += %D%/driver.h
 core_libblkimgcore_la_SOURCES += %D%/error.c
 core_libblkimgcore_la_SOURCES += %D%/holes.h
 core_libblkimgcore_la_SOURCES += %D%/i18n.h
@@ -12,11 +16,15 @@ core_libblkimgcore_la_SOURCES += %D%/iszero.h
 core_libblkimgcore_la_SOURCES += %D%/json-out.c
 core_libblkimgcore_la_SOURCES += %D%/log.c
 core_libblkimgcore_la_SOURCES += %D%/log.h
+core_libblkimgcore_la_SOURCES += %D%/manifest-linked.c
+core_libblkimgcore_la_SOURCES += %D%/manifest.c
 core_libblkimgcore_la_SOURCES += %D%/manifest.h
+core_libblkimgcore_la_SOURCES += %D%/module.h
 core_libblkimgcore_la_SOURCES += %D%/node.h
 core_libblkimgcore_la_SOURCES += %D%/options.c
 core_libblkimgcore_la_SOURCES += %D%/pool.c
 core_libblkimgcore_la_SOURCES += %D%/pool.h
+core_libblkimgcore_la_SOURCES += %D%/probe.h
 core_libblkimgcore_la_SOURCES += %D%/rangelock.c
 core_libblkimgcore_la_SOURCES += %D%/rangelock.h
 core_libblkimgcore_la_SOURCES += %D%/serial.h
@@ -26,6 +34,11 @@ core_libblkimgcore_la_SOURCES += %D%/spec.h
 core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/version.c
 core_libblkimgcore_la_SOURCES += %D%/write.h
+if MODULE_PRELOAD
+core_libblkimgcore_la_SOURCES += %D%/module-linked.c
+else
+core_libblkimgcore_la_SOURCES += %D%/module.c
+endif
 core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)
 core_libblkimgcore_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(JANSSON_LIBS) $(LTLIBINTL)

@@ -9,7 +9,7 @@
  *   driver qcow2              begins a driver; the lines below describe it
  *   kind format               format, protocol or filter
  *   threads parallel          serial (when the line is missing) or parallel
- *   caps backing compress     any of backing compress zero-init read-only
+ *   caps backing compress     of: backing compress zero-init read-only plain
  *   magic 0 QFI\xfb           offset (negative: from the end of the file), bytes; \xNN for a byte
  *                             that is no plain character, \\ for a backslash; one line a magic
  *   schemes nbd nbd+unix      protocols: what stands before `:` in a name
@@ -37,8 +37,8 @@ struct img_manifest_driver {
   enum img_kind kind;
   enum img_threads threads;
   uint32_t caps;
-  const char **schemes, **extensions; /* NULL-ended; NULL: none */
-  struct img_magic *magics;           /* ended by length 0; NULL: none */
+  const char *const *schemes, *const *extensions; /* NULL-ended; NULL: none */
+  const struct img_magic *magics;                 /* ended by length 0; NULL: none */
   struct img_manifest *module;
   const struct img_driver *driver;    /* the registry's copy, once the module is loaded */
 };
@@ -47,7 +47,8 @@ enum img_manifest_state { IMG_MANIFEST_READ, IMG_MANIFEST_LOADED, IMG_MANIFEST_B
 
 struct img_manifest {
   const char *name;
-  char *dir; /* NULL: linked in */
+  char *dir;                          /* NULL: linked in */
+  const struct img_module *linked_in; /* or NULL */
   uint32_t abi;
   IMG_VEC (struct img_manifest_driver *) drivers;
   IMG_VEC (const char *) codecs;
@@ -59,9 +60,22 @@ struct img_manifest {
 /* True for ^[a-z][a-z0-9_-]{0,31}$: what modules, drivers and codecs may be called. */
 bool img_name_is_valid (const char *name);
 
+/* The word for IMG_CAP_* bit number BIT; NULL after the last. */
+const char *img_cap_name (unsigned bit);
+
+struct img_module_list {
+  IMG_VEC (struct img_manifest *) modules;
+};
+bool img_module_list_has (const struct img_module_list *list, const char *name);
+void img_module_list_clear (struct img_module_list *list);
+
 /* Reads DIR/NAME.manifest (DIRFD is DIR).  The result is BROKEN, not NULL, when it is faulty; NULL
  * only when memory runs out. */
 struct img_manifest *img_manifest_read (int dirfd, const char *dir, const char *name);
+/* A BROKEN entry for DIR/NAME.so, which has no manifest; NULL when memory runs out. */
+struct img_manifest *img_manifest_missing (const char *dir, const char *name);
+/* The description of MODULE, which is in memory; NULL when memory runs out. */
+struct img_manifest *img_manifest_linked (const char *name, const struct img_module *module);
 /* Marks M as BROKEN, because of *err. */
 void img_manifest_break (struct img_manifest *m, const struct img_error *err);
 void img_manifest_free (struct img_manifest *m);

@@ -45,6 +45,9 @@ struct img_node {
   struct img_node *backing;            /* a child as well, or NULL */
   unsigned depth;                      /* below the top image, by backing links */
   struct img_context *context;
+  struct img_node *parent; /* whom it is opened for, before it is a child of it, too; NULL: top */
+  struct img_opts *given;  /* the driver's own options as the user gave them, or NULL */
+  uint64_t file_id[2];     /* of a local file: device and inode, for the gate; 0 0: none */
 
   pthread_mutex_t serial;          /* held around each callback of a SERIAL driver (serial.h) */
   struct img_rangelock *writes; /* unit-aligned ranges being written (write.c), made on first use */
@@ -54,8 +57,8 @@ struct img_node {
 
 /* A node of DRIVER, not yet open: priv allocated, limits at their defaults.  Takes nothing over. */
 struct img_node *img_node_new (const struct img_driver *driver, const char *filename,
-                               unsigned flags,
-                               struct img_context *context, struct img_error *err);
+                               unsigned flags, struct img_context *context,
+                               struct img_error *err);
 /* Appends CHILD, which NODE owns afterwards, as NAME.  Its number, or -1 (CHILD is still the
  * caller's). */
 int img_node_add_child (struct img_node *node, const char *name, struct img_node *child,

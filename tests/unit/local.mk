@@ -9,12 +9,16 @@ AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-error
 unit_tests += %D%/test-iszero
+unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
 unit_tests += %D%/test-version
+if !MODULE_PRELOAD
+unit_tests += %D%/test-module
+endif
 if MODULE_DEFLATE
 unit_tests += %D%/test-deflate
 endif
@@ -33,3 +37,45 @@ tests_unit_test_deflate_LDADD = $(LDADD) $(MODULE_DEFLATE_LIBS)
 tests_unit_test_zstd_SOURCES = %D%/test-zstd.c %D%/codec.c %D%/codec.h modules/zstd/zstd.c
 tests_unit_test_zstd_CPPFLAGS = $(AM_CPPFLAGS) $(MODULE_ZSTD_CFLAGS)
 tests_unit_test_zstd_LDADD = $(LDADD) $(MODULE_ZSTD_LIBS)
+
+# Modules with faults.  Shared objects, so not where modules are linked in.
+strange_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(abs_builddir)/tests/unit
+strange_modules = %D%/strange-good.la %D%/strange-abi.la %D%/strange-undefined.la \
+	%D%/strange-entry.la %D%/strange-old.la %D%/strange-small.la %D%/strange-no-map.la \
+	%D%/strange-driver-abi.la
+if !MODULE_PRELOAD
+check_LTLIBRARIES += $(strange_modules)
+endif
+tests_unit_strange_good_la_SOURCES = %D%/strange.c
+tests_unit_strange_good_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_GOOD
+tests_unit_strange_good_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_good_la_LIBADD = core/libblkimg.la
+tests_unit_strange_abi_la_SOURCES = %D%/strange.c
+tests_unit_strange_abi_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_ABI
+tests_unit_strange_abi_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_abi_la_LIBADD = core/libblkimg.la
+tests_unit_strange_undefined_la_SOURCES = %D%/strange.c
+tests_unit_strange_undefined_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_UNDEFINED
+tests_unit_strange_undefined_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_undefined_la_LIBADD = core/libblkimg.la
+tests_unit_strange_entry_la_SOURCES = %D%/strange.c
+tests_unit_strange_entry_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_ENTRY
+tests_unit_strange_entry_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_entry_la_LIBADD = core/libblkimg.la
+tests_unit_strange_old_la_SOURCES = %D%/strange.c
+tests_unit_strange_old_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_OLD
+tests_unit_strange_old_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_old_la_LIBADD = core/libblkimg.la
+tests_unit_strange_small_la_SOURCES = %D%/strange.c
+tests_unit_strange_small_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_SMALL
+tests_unit_strange_small_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_small_la_LIBADD = core/libblkimg.la
+tests_unit_strange_no_map_la_SOURCES = %D%/strange.c
+tests_unit_strange_no_map_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_NO_MAP
+tests_unit_strange_no_map_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_no_map_la_LIBADD = core/libblkimg.la
+tests_unit_strange_driver_abi_la_SOURCES = %D%/strange.c
+tests_unit_strange_driver_abi_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE_DRIVER_ABI
+tests_unit_strange_driver_abi_la_LDFLAGS = $(strange_ldflags)
+tests_unit_strange_driver_abi_la_LIBADD = core/libblkimg.la
+tests_unit_test_module_LDADD = $(unit_shared)

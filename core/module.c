@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Module folders, and loading with libltdl.
+ *
+ * Owns: the search path, which names may be opened, the loader.  Names of drivers come from inside
+ * images, so nothing is ever opened by a bare name, which libltdl would look for in the system's
+ * folders: only DIR/NAME.so (or the .la of a build tree), and only when the folder was listed and
+ * had a manifest of that name.  Refuses: unloading; BLKIMG_MODULE_PATH in setuid programs. */
+
+#include <config.h>
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <ltdl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <blkimg/cleanup.h>
+
+#include "core/i18n.h"
+#include "core/log.h"
+#include "core/module.h"
+
+IMG_CLEANUP_FN (closedir, DIR *)
+
+struct names {
+  IMG_VEC (char *) list;
+};
+
+static void
+names_clear (struct names *names)
+{
+  for (size_t i = 0; i < names->list.n; i++)
+    free (names->list.v[i]);
+  img_vec_free (&names->list);
+}
+
+static int
+no_memory (struct img_error *err)
+{
+  return img_error_errno (err, ENOMEM, _("list of modules"));
+}
+
+static int
+append (struct img_module_list *list, struct img_manifest *m, struct img_error *err)
+{
+  if (m && img_vec_push (&list->modules, m) == 0)
+    return 0;
+  img_manifest_free (m);
+  return no_memory (err);
+}
+
+/* ---- folders ---- */
+
+static int
+compare_names (const void *a, const void *b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+/* The entries of DIR that end in SUFFIX, without it, sorted: readdir's order is nobody's. */
+static int
+list_folder (DIR *dir, const char *suffix, struct names *names, struct img_error *err)
+{
+  size_t suffix_len = strlen (suffix);
+  struct dirent *entry;
+
+  while ((entry = readdir (dir))) {
+    size_t len = strlen (entry->d_name);
+    if (len <= suffix_len || strcmp (entry->d_name + len - suffix_len, suffix) != 0)
+      continue;
+    char *name = strndup (entry->d_name, len - suffix_len);
+    if (name == NULL || img_vec_push (&names->list, name) < 0) {
+      free (name);
+      return no_memory (err);
+    }
+  }
+  if (names->list.n > 1)
+    qsort (names->list.v, names->list.n, sizeof *names->list.v, compare_names);
+  return 0;
+}
+
+typedef int each_fn (struct img_module_list *list, int fd, const char *dir, const char *name,
+                     struct img_error *err);
+
+static int
+scan_folder (struct img_module_list *list, const char *dir, const char *suffix, each_fn *each,
+             struct img_error *err)
+{
+  IMG_CLEANUP (closedir) DIR *handle = opendir (dir);
+  struct names names = { IMG_VEC_INIT };
+  int rc;
+
+  if (handle == NULL)
+    return 0;
+  rc = list_folder (handle, suffix, &names, err);
+  for (size_t i = 0; rc == 0 && i < names.list.n; i++)
+    rc = each (list, dirfd (handle), dir, names.list.v[i], err);
+  names_clear (&names);
+  return rc;
+}
+
+static int
+scan_path (struct img_module_list *list, const char *suffix, each_fn *each, struct img_error *err)
+{
+  const char *path = secure_getenv ("BLKIMG_MODULE_PATH");
+
+  while (path && *path) {
+    const char *end = strchrnul (path, ':');
+    IMG_CLEANUP (free) char *dir = strndup (path, (size_t) (end - path));
+    if (dir == NULL)
+      return no_memory (err);
+    if (*dir && scan_folder (list, dir, suffix, each, err) < 0)
+      return -1;
+    path = *end ? end + 1 : end;
+  }
+  return scan_folder (list, IMG_MODULEDIR, suffix, each, err);
+}
+
+static int
+take_manifest (struct img_module_list *list, int fd, const char *dir, const char *name,
+               struct img_error *err)
+{
+  if (img_module_list_has (list, name))
+    return 0;
+  return append (list, img_manifest_read (fd, dir, name), err);
+}
+
+int
+img_module_scan (struct img_module_list *list, struct img_error *err)
+{
+  return scan_path (list, ".manifest", take_manifest, err);
+}
+
+static int
+take_stray (struct img_module_list *list, int fd, const char *dir, const char *name,
+            struct img_error *err)
+{
+  (void) fd;
+  if (img_module_list_has (list, name))
+    return 0;
+  return append (list, img_manifest_missing (dir, name), err);
+}
+
+int
+img_module_scan_strays (struct img_module_list *list, struct img_error *err)
+{
+  return scan_path (list, ".so", take_stray, err);
+}
+
+/* ---- libltdl ---- */
+
+/* What dlopen said last; libltdl would say "file not found" for an undefined symbol.  Guarded by
+ * the registry's lock, as all of libltdl is. */
+static char dl_text[512];
+
+static lt_module
+open_now (lt_user_data data, const char *filename, lt_dladvise advise)
+{
+  void *handle;
+
+  (void) data;
+  (void) advise;
+  handle = dlopen (filename, RTLD_NOW | RTLD_LOCAL);
+  if (handle == NULL)
+    snprintf (dl_text, sizeof dl_text, "%s", dlerror ());
+  return handle;
+}
+
+/* Puts our loader in the place of the stock one, which binds lazily: a module with an undefined
+ * symbol would load and end the program later. */
+static int
+init_loader (struct img_error *err)
+{
+  static lt_dlvtable loader;
+  const lt_dlvtable *stock;
+
+  if (loader.name)
+    return 0;
+  if (lt_dlinit () != 0)
+    return img_error_set (err, ENOEXEC, _("libltdl: %s"), lt_dlerror ());
+  stock = lt_dlloader_find ("lt_dlopen");
+  if (stock == NULL)
+    return img_error_set (err, ENOEXEC, _("libltdl has no loader for shared objects"));
+  loader = *stock;
+  loader.module_open = open_now;
+  loader.priority = LT_DLLOADER_PREPEND;
+  if (lt_dlloader_remove ("lt_dlopen") == NULL)
+    loader.name = "blkimg";
+  if (lt_dlloader_add (&loader) != 0) {
+    loader.name = NULL;
+    return img_error_set (err, ENOEXEC, _("libltdl: %s"), lt_dlerror ());
+  }
+  return 0;
+}
+
+static lt_dlhandle
+open_object (const struct img_manifest *m, struct img_error *err)
+{
+  static const char *const suffixes[] = { ".so", ".la" };
+
+  for (unsigned i = 0; i < 2; i++) {
+    IMG_CLEANUP (free) char *path = NULL;
+    if (asprintf (&path, "%s/%s%s", m->dir, m->name, suffixes[i]) < 0) {
+      path = NULL;
+      no_memory (err);
+      return NULL;
+    }
+    if (access (path, R_OK) != 0)
+      continue;
+    dl_text[0] = '\0';
+    lt_dlhandle handle = lt_dlopen (path);
+    if (handle == NULL)
+      img_error_set (err, ENOEXEC, "%s", dl_text[0] ? dl_text : lt_dlerror ());
+    return handle;
+  }
+  img_error_set (err, ENOENT, _("there is no %s.so beside %s/%s.manifest"), m->name, m->dir,
+                 m->name);
+  return NULL;
+}
+
+static int
+check_abi (const struct img_module *module, struct img_error *err)
+{
+  if (module == NULL)
+    return img_error_set (err, ENOEXEC, _("its entry function returns nothing"));
+  if (module->struct_size < sizeof *module)
+    return img_error_set (err, ENOEXEC, _("its description is only %zu bytes"),
+                          module->struct_size);
+  if (module->abi != IMG_ABI)
+    return img_error_set (err, ENOEXEC, _("made for module ABI %u, but this is %u"), module->abi,
+                          IMG_ABI);
+  return 0;
+}
+
+const struct img_module *
+img_module_load (const struct img_manifest *m, struct img_error *err)
+{
+  const struct img_module *(*entry) (void);
+  const struct img_module *module;
+  lt_dlhandle handle;
+  void *symbol;
+
+  if (init_loader (err) < 0)
+    return NULL;
+  handle = open_object (m, err);
+  if (handle == NULL)
+    return NULL;
+  lt_dlmakeresident (handle);
+  symbol = lt_dlsym (handle, "img_module_entry");
+  if (symbol == NULL) {
+    img_error_set (err, ENOEXEC, _("it has no function img_module_entry: not a module of blkimg"));
+    return NULL;
+  }
+  memcpy (&entry, &symbol, sizeof entry);
+  module = entry ();
+  img_debug (NULL, "loaded module %s from %s", m->name, m->dir);
+  return check_abi (module, err) < 0 ? NULL : module;
+}
