@@ -2,11 +2,15 @@
 # libqcow2.la is all of the driver but its table: unit tests link it too.
 noinst_LTLIBRARIES += modules/qcow2/libqcow2.la
 modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h
+modules_qcow2_libqcow2_la_SOURCES += %D%/bitmap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/compressed.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/header-write.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/header.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/info.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/luks-info.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/map.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pool.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/snapshot.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/tables.c
 modules_qcow2_libqcow2_la_CPPFLAGS = $(module_cppflags)
 

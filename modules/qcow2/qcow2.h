@@ -278,6 +278,44 @@ qcow2_packed_range (const struct qcow2 *q, uint64_t entry, uint64_t *offset, uin
 int qcow2_l2_get (struct qcow2 *q, uint64_t guest, uint64_t more, struct qcow2_table **table,
                   struct img_error *err);
 
+/* ---- directories: the snapshot table, the bitmap directory ---- */
+
+struct qcow2_snapshot {
+  char *id, *name;
+  uint64_t l1_offset;
+  uint32_t l1_size, date_sec, date_nsec, extra_size;
+  uint64_t vm_clock_nsec, vm_state_size;
+  uint64_t disk_size; /* the image's where the entry does not say */
+  uint64_t icount;    /* UINT64_MAX: none */
+  bool has_icount;
+};
+struct qcow2_snapshots {
+  struct qcow2_snapshot *v;
+  uint32_t n;
+  uint64_t bytes; /* of the table */
+};
+/* Reads the snapshot table; free *S in any case. */
+int qcow2_snapshots_read (struct qcow2 *q, struct qcow2_snapshots *s, struct img_error *err);
+void qcow2_snapshots_free (struct qcow2_snapshots *s);
+
+enum { QCOW2_BITMAP_IN_USE = 1, QCOW2_BITMAP_AUTO = 2, QCOW2_BITMAP_EXTRA_OK = 4 };
+struct qcow2_bitmap {
+  char *name;
+  uint64_t table_offset;
+  uint32_t table_size, flags; /* entries; QCOW2_BITMAP_* */
+  uint8_t type, granularity_bits;
+};
+struct qcow2_bitmaps {
+  struct qcow2_bitmap *v;
+  uint32_t n;
+};
+/* Reads the bitmap directory (none: *B is empty); free *B in any case. */
+int qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *err);
+void qcow2_bitmaps_free (struct qcow2_bitmaps *b);
+
+/* Facts of the LUKS header that h->crypto_offset points to, as `info` shows them. */
+int qcow2_luks_info (struct qcow2 *q, struct img_value *object, struct img_error *err);
+
 /* ---- driver callbacks, reading side ---- */
 
 int qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bitmap.c - the directory of persistent dirty bitmaps (spec section "Bitmaps").
+ *
+ * Owns: reading the directory and judging its entries.  Refuses: the bitmaps' contents.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qcow2.h"
+
+enum {
+  ENTRY_BYTES = 24,
+  MAX_NAME = 1023,
+  FLAGS_RESERVED = ~7,
+  MIN_GRANULARITY_BITS = 9,
+  MAX_GRANULARITY_BITS = 31
+};
+
+static int
+judge (const struct qcow2 *q, const uint8_t *p, uint64_t at, struct img_error *err)
+{
+  uint32_t flags = be32_get (p + 12), name = be16_get (p + 18);
+  const char *why = NULL;
+  if (be64_get (p) & (q->cluster_size - 1))
+    why = _("its table is not aligned to a cluster");
+  else if (flags & (uint32_t) FLAGS_RESERVED)
+    why = _("it has reserved flags");
+  else if (p[17] < MIN_GRANULARITY_BITS || p[17] > MAX_GRANULARITY_BITS)
+    why = _("its granularity is out of range");
+  else if (name == 0 || name > MAX_NAME)
+    why = _("its name is empty or too long");
+  else if ((uint64_t) be32_get (p + 8) * 8 > QCOW2_MAX_L1_BYTES)
+    why = _("its table is too large");
+  if (why)
+    return img_error_set (err, EINVAL, _("bitmap directory entry at 0x%" PRIx64 ": %s"), at, why);
+  return 0;
+}
+
+/* Entries fill the LENGTH bytes at DIR. */
+static int
+parse (struct qcow2 *q, const uint8_t *dir, uint64_t length, struct qcow2_bitmaps *b,
+       struct img_error *err)
+{
+  uint64_t pos = 0;
+  while (b->n < q->h.n_bitmaps) {
+    const uint8_t *p = dir + pos;
+    uint64_t at = q->h.bitmap_dir_offset + pos, bytes = ENTRY_BYTES;
+    if (length - pos >= ENTRY_BYTES)
+      bytes += ((uint64_t) be32_get (p + 20) + be16_get (p + 18) + 7) & ~7ull;
+    if (length - pos < bytes)
+      return img_error_set (err, EINVAL, _("bitmap directory entry at 0x%" PRIx64
+                                           " passes the end of the directory"), at);
+    if (judge (q, p, at, err) < 0)
+      return -1;
+    struct qcow2_bitmap *v = &b->v[b->n++];
+    *v = (struct qcow2_bitmap) {
+      .table_offset = be64_get (p), .table_size = be32_get (p + 8), .flags = be32_get (p + 12),
+      .type = p[16], .granularity_bits = p[17],
+    };
+    v->name = strndup ((const char *) p + ENTRY_BYTES + be32_get (p + 20), be16_get (p + 18));
+    if (v->name == NULL)
+      return img_error_set (err, ENOMEM, _("out of memory"));
+    pos += bytes;
+  }
+  if (pos != length)
+    return img_error_set (err, EINVAL, _("bitmap directory at 0x%" PRIx64 " is longer than its"
+                                         " %" PRIu32 " entries"),
+                          q->h.bitmap_dir_offset, q->h.n_bitmaps);
+  return 0;
+}
+
+int
+qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *err)
+{
+  const struct qcow2_header *h = &q->h;
+  *b = (struct qcow2_bitmaps) { .v = NULL };
+  if (!h->has_bitmaps)
+    return 0;
+  if (!img_within (h->bitmap_dir_offset, h->bitmap_dir_size, img_size (q->file)))
+    return img_error_set (err, EINVAL, _("bitmap directory at 0x%" PRIx64
+                                         " lies past the end of the file"), h->bitmap_dir_offset);
+  if (h->n_bitmaps > h->bitmap_dir_size / ENTRY_BYTES)
+    return img_error_set (err, EINVAL, _("bitmap directory at 0x%" PRIx64 " is too small for %"
+                                         PRIu32 " bitmaps"), h->bitmap_dir_offset, h->n_bitmaps);
+  IMG_CLEANUP (free) uint8_t *dir = malloc (h->bitmap_dir_size);
+  b->v = calloc (h->n_bitmaps, sizeof *b->v);
+  if (dir == NULL || b->v == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (img_pread (q->file, dir, h->bitmap_dir_size, h->bitmap_dir_offset, 0, err) < 0)
+    return img_error_prefix (err, _("bitmap directory"));
+  return parse (q, dir, h->bitmap_dir_size, b, err);
+}
+
+void
+qcow2_bitmaps_free (struct qcow2_bitmaps *b)
+{
+  for (uint32_t i = 0; i < b->n; i++)
+    free (b->v[i].name);
+  free (b->v);
+  *b = (struct qcow2_bitmaps) { .v = NULL };
+}
