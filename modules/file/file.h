@@ -64,8 +64,6 @@ int file_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offs
 int file_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
                  struct img_error *err);
 int file_flush (struct img_node *node, struct img_error *err);
-/* After a change that went past pwrite: waits for it where the cache mode writes through. */
-int file_written (struct img_node *node, struct img_error *err);
 
 /* direct.c */
 int file_direct_limits (struct img_node *node, uint64_t length, struct img_error *err);

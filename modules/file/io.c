@@ -80,37 +80,19 @@ file_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t o
 
 /* After a failed fdatasync Linux forgets which pages were lost and the next call succeeds, so the
  * failure is remembered here. */
-static int
-file_sync (struct file *f, struct img_error *err)
+int
+file_flush (struct img_node *node, struct img_error *err)
 {
+  struct file *f = img_node_priv (node);
   int lost = atomic_load (&f->lost);
 
   if (lost == 0 && fdatasync (f->fd) < 0) {
     lost = errno;
-    /* No such thing here (a device that has no cache). */
-    if (lost == EINVAL || lost == EROFS)
+    if (lost == EINVAL || lost == EROFS) /* there is nothing to sync here */
       return 0;
     atomic_store (&f->lost, lost);
   }
   if (lost != 0)
     return img_error_errno (err, lost, _("cannot bring what was written to stable storage"));
   return 0;
-}
-
-int
-file_flush (struct img_node *node, struct img_error *err)
-{
-  struct file *f = img_node_priv (node);
-
-  if (!(f->flags & IMG_OPEN_RDWR) || (f->flags & IMG_OPEN_NO_FLUSH))
-    return 0;
-  return file_sync (f, err);
-}
-
-int
-file_written (struct img_node *node, struct img_error *err)
-{
-  struct file *f = img_node_priv (node);
-
-  return f->flags & IMG_OPEN_WRITETHROUGH ? file_sync (f, err) : 0;
 }

@@ -78,8 +78,7 @@ file_copy_from (struct img_node *node, uint64_t offset, struct img_node *src, ui
                 uint64_t length, unsigned flags, struct img_error *err)
 {
   const struct file *to = img_node_priv (node), *from = img_node_priv (src);
-  int r = flags & IMG_IO_NO_FALLBACK ? file_clone (to, offset, from, src_offset, length, err)
-                                     : file_copy (to, offset, from, src_offset, length, err);
 
-  return r == 0 ? file_written (node, err) : r;
+  return flags & IMG_IO_NO_FALLBACK ? file_clone (to, offset, from, src_offset, length, err)
+                                    : file_copy (to, offset, from, src_offset, length, err);
 }

@@ -2,8 +2,7 @@
 /* space.c - zeroing, giving back and taking space without moving bytes.
  *
  * Each way is tried until it turns out that the file system or device has it not; what is left
- * over the core writes out.  A file grows here by ZERO_RANGE only, never by ftruncate: that could
- * cut off what another thread appends. */
+ * over the core writes out.  The length of a file never changes here. */
 #include <config.h>
 
 #include <errno.h>
@@ -68,30 +67,19 @@ file_device_range (struct file *f, unsigned what, unsigned long request, uint64_
   return 1;
 }
 
+/* Zeroes that stay allocated.  As file_fallocate. */
 static int
-file_zero_any (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
-               struct img_error *err)
+file_zero_kept (struct file *f, uint64_t offset, uint64_t length, struct img_error *err)
 {
-  struct file *f = img_node_priv (node);
-  bool grows = !f->device && offset + length > img_size (node);
-  int r = 1;
+  int r = file_fallocate (f, FILE_NO_ZERO, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset,
+                          length, err);
 
-  /* On devices these fail rather than have the kernel write zeroes: quick or not at all. */
-  if ((flags & IMG_IO_UNMAP) && !grows)
+  /* Where ZERO_RANGE is missing: given back and taken again. */
+  if (r == 1)
     r = file_fallocate (f, FILE_NO_PUNCH, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
                         length, err);
-  if (r == 1 && !f->device)
-    r = file_fallocate (f, FILE_NO_ZERO, FALLOC_FL_ZERO_RANGE | (grows ? 0 : FALLOC_FL_KEEP_SIZE),
-                        offset, length, err);
-  if (r == 1 && f->device && !(flags & IMG_IO_NO_FALLBACK))
-    r = file_device_range (f, FILE_NO_BLKZERO, BLKZEROOUT, offset, length, err);
-  if (r == 1 && !f->device && !grows && !(flags & IMG_IO_UNMAP)) {
-    /* Punched and taken again: file systems without ZERO_RANGE (btrfs has it since 5.0). */
-    r = file_fallocate (f, FILE_NO_PUNCH, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-                        length, err);
-    if (r == 0 && file_fallocate (f, FILE_NO_TAKE, FALLOC_FL_KEEP_SIZE, offset, length, err) < 0)
-      r = -1;
-  }
+  if (r == 0 && file_lacks (f, FILE_NO_ZERO))
+    return file_fallocate (f, FILE_NO_TAKE, FALLOC_FL_KEEP_SIZE, offset, length, err) < 0 ? -1 : 0;
   return r;
 }
 
@@ -99,11 +87,20 @@ int
 file_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
            struct img_error *err)
 {
-  int r = file_zero_any (node, offset, length, flags, err);
+  struct file *f = img_node_priv (node);
+  int r = 1;
 
+  /* On a device this fails rather than have the kernel write zeroes: quick or not at all. */
+  if (flags & IMG_IO_UNMAP)
+    r = file_fallocate (f, FILE_NO_PUNCH, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+                        length, err);
+  if (r == 1 && !f->device)
+    r = file_zero_kept (f, offset, length, err);
+  if (r == 1 && f->device && !(flags & IMG_IO_NO_FALLBACK))
+    r = file_device_range (f, FILE_NO_BLKZERO, BLKZEROOUT, offset, length, err);
   if (r == 1)
     return img_error_set (err, ENOTSUP, _("zeroing needs to be done by writing here"));
-  return r < 0 ? -1 : file_written (node, err);
+  return r;
 }
 
 int

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* raw: the file is the guest's disk, or a window of it (`offset`, `size`).
  *
- * Everything is the file's business; this driver only shifts offsets and keeps to the window.
- * Refuses a window that does not lie inside the file, and to resize one whose size was given. */
+ * Everything is the file's business; this driver only says where the window is.  Disks have
+ * sectors: of a file that ends inside one the rest reads as zero.  Refuses a window that does not
+ * lie inside the file, and to resize one whose size was given. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +31,9 @@ raw_open (struct img_node *node, const struct img_opts *opts, unsigned flags, st
     return img_error_set (err, EINVAL,
                           _("offset %" PRIu64 " lies past the end of the file (%" PRIu64 " bytes)"),
                           r->offset, length);
-  size = r->fixed ? img_opts_number (opts, "size") : length - r->offset;
+  size = length - r->offset;
+  if (r->fixed)
+    size = img_opts_number (opts, "size");
   if (r->fixed && size % SECTOR != 0)
     return img_error_set (err, EINVAL, _("size %" PRIu64 " is not a multiple of %u"), size, SECTOR);
   if (!img_within (r->offset, size, length))
@@ -38,6 +41,8 @@ raw_open (struct img_node *node, const struct img_opts *opts, unsigned flags, st
                           _("offset %" PRIu64 " and size %" PRIu64
                             " reach past the end of the file (%" PRIu64 " bytes)"),
                           r->offset, size, length);
+  if (!img_round_up (size, SECTOR, &size))
+    return img_error_set (err, EFBIG, _("the image is too large"));
   img_node_set_size (node, size);
   return 0;
 }
@@ -64,41 +69,6 @@ raw_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_ext
 }
 
 static int
-raw_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
-          struct img_error *err)
-{
-  const struct raw *r = img_node_priv (node);
-
-  return img_zero (img_child (node, 0), r->offset + offset, length, flags, err);
-}
-
-static int
-raw_discard (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err)
-{
-  const struct raw *r = img_node_priv (node);
-
-  return img_discard (img_child (node, 0), r->offset + offset, length, 0, err);
-}
-
-static int
-raw_allocate (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err)
-{
-  const struct raw *r = img_node_priv (node);
-
-  return img_allocate (img_child (node, 0), r->offset + offset, length, err);
-}
-
-static int
-raw_copy_from (struct img_node *node, uint64_t offset, struct img_node *src, uint64_t src_offset,
-               uint64_t length, unsigned flags, struct img_error *err)
-{
-  const struct raw *to = img_node_priv (node), *from = img_node_priv (src);
-
-  return img_copy_range (img_child (node, 0), to->offset + offset, img_child (src, 0),
-                         from->offset + src_offset, length, flags, err);
-}
-
-static int
 raw_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
             struct img_error *err)
 {
@@ -107,7 +77,7 @@ raw_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
 
   if (r->fixed)
     return img_error_set (err, ENOTSUP, _("an image whose size was given cannot be resized"));
-  if (!img_add (r->offset, size, &end))
+  if (!img_round_up (size, SECTOR, &size) || !img_add (r->offset, size, &end))
     return img_error_set (err, EFBIG, _("the image is too large"));
   if (img_resize (img_child (node, 0), end, prealloc, flags, err) < 0)
     return -1;
@@ -138,9 +108,11 @@ static int
 raw_create (struct img_create *c, struct img_error *err)
 {
   int word = img_opts_choice (c->opts, "preallocation", raw_prealloc_words);
+  uint64_t size;
 
-  return img_resize (c->file, c->size, word < 0 ? IMG_PREALLOC_OFF : raw_prealloc_modes[word], 0,
-                     err);
+  if (!img_round_up (c->size, SECTOR, &size))
+    return img_error_set (err, EFBIG, _("the image is too large"));
+  return img_resize (c->file, size, word < 0 ? IMG_PREALLOC_OFF : raw_prealloc_modes[word], 0, err);
 }
 
 /* What is a hole in the source still counts: it may be written any time. */
@@ -172,10 +144,6 @@ static const struct img_driver raw_driver = {
   .open = raw_open,
   .get_info = raw_get_info,
   .map = raw_map,
-  .zero = raw_zero,
-  .discard = raw_discard,
-  .allocate = raw_allocate,
-  .copy_from = raw_copy_from,
   .resize = raw_resize,
   .create = raw_create,
   .measure = raw_measure,
