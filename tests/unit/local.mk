@@ -12,6 +12,7 @@ unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
+unit_tests += %D%/test-qcow2-layout
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
@@ -79,3 +80,6 @@ tests_unit_strange_driver_abi_la_CPPFLAGS = $(module_cppflags) -DSTRANGE=STRANGE
 tests_unit_strange_driver_abi_la_LDFLAGS = $(strange_ldflags)
 tests_unit_strange_driver_abi_la_LIBADD = core/libblkimg.la
 tests_unit_test_module_LDADD = $(unit_shared)
+
+# qcow2: the parts of the driver by themselves.
+tests_unit_test_qcow2_layout_LDADD = modules/qcow2/libqcow2.la $(LDADD)

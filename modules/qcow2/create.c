@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* create.c - writes a new image, empty or with all its clusters preallocated.
+ *
+ * The layout is computed (create-layout.c); every table is then a sequence of numbers that is made
+ * in a large buffer and written in large pieces, whatever the size of the image.  The header comes
+ * last: what an interrupted create leaves is no image.  Refuses nothing that create-options.c lets
+ * pass.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "create.h"
+#include "qcow2.h"
+
+enum { EMIT_BYTES = 1 << 20 };
+
+/* Collects what is written in ascending order. */
+struct emit {
+  struct img_node *file;
+  uint8_t *buf;
+  size_t fill;
+  uint64_t at; /* where buf goes */
+};
+
+static int
+emit_flush (struct emit *e, struct img_error *err)
+{
+  size_t n = e->fill;
+  e->fill = 0;
+  if (n == 0)
+    return 0;
+  if (img_pwrite (e->file, e->buf, n, e->at, 0, err) < 0)
+    return -1;
+  e->at += n;
+  return 0;
+}
+
+/* Goes on at OFFSET; what is skipped stays a hole. */
+static int
+emit_seek (struct emit *e, uint64_t offset, struct img_error *err)
+{
+  if (e->at + e->fill == offset)
+    return 0;
+  if (emit_flush (e, err) < 0)
+    return -1;
+  e->at = offset;
+  return 0;
+}
+
+/* COUNT big-endian entries of 8 bytes: FIRST, FIRST + STEP, ...; GAP zero bytes behind each. */
+static int
+emit_entries (struct emit *e, uint64_t count, uint64_t first, uint64_t step, uint32_t gap,
+              struct img_error *err)
+{
+  while (count > 0) {
+    uint64_t n = img_min (count, (EMIT_BYTES - e->fill) / (8 + gap));
+    if (n == 0) {
+      if (emit_flush (e, err) < 0)
+        return -1;
+      continue;
+    }
+    uint8_t *p = e->buf + e->fill;
+    if (gap)
+      memset (p, 0, n * (8 + gap));
+    for (uint64_t i = 0; i < n; i++, p += 8 + gap, first += step)
+      be64_put (p, first);
+    e->fill += n * (8 + gap);
+    count -= n;
+  }
+  return 0;
+}
+
+/* COUNT refcounts of one.  "Refcount block entry": narrow ones fill a byte from its low end. */
+static int
+emit_ones (struct emit *e, uint64_t count, uint32_t order, struct img_error *err)
+{
+  static const uint8_t narrow[] = { 0xff, 0x55, 0x11 };
+  unsigned per_byte = order < 3 ? 8u >> order : 1, bytes = order < 3 ? 1 : 1u << (order - 3);
+  uint64_t left = order < 3 ? img_div_up (count, per_byte) : count * bytes;
+  while (left > 0) {
+    if (e->fill == EMIT_BYTES && emit_flush (e, err) < 0)
+      return -1;
+    size_t n = (size_t) img_min (left, EMIT_BYTES - e->fill);
+    uint8_t *p = e->buf + e->fill;
+    memset (p, order < 3 ? narrow[order] : 0, n);
+    for (size_t i = bytes - 1; order >= 3 && i < n; i += bytes)
+      p[i] = 1;
+    e->fill += n;
+    left -= n;
+  }
+  if (count % per_byte)
+    e->buf[e->fill - 1] &= (uint8_t) ((1u << ((count % per_byte) << order)) - 1);
+  return 0;
+}
+
+static int
+write_tables (struct emit *e, const struct qcow2_layout *l, const struct qcow2_options *o,
+              struct img_error *err)
+{
+  uint64_t cluster = 1ull << l->cluster_bits;
+  uint64_t first = l->data_clusters ? l->data_offset : 0;
+  if (emit_seek (e, l->reftable_offset, err) < 0
+      || emit_entries (e, l->blocks, l->block_offset, cluster, 0, err) < 0
+      || emit_seek (e, l->block_offset, err) < 0
+      || emit_ones (e, l->end >> l->cluster_bits, o->refcount_order, err) < 0)
+    return -1;
+  if (l->l2_tables
+      && (emit_seek (e, l->l1_offset, err) < 0
+          || emit_entries (e, l->l2_tables, l->l2_offset | QCOW2_COPIED, cluster, 0, err) < 0
+          || emit_seek (e, l->l2_offset, err) < 0
+          || emit_entries (e, l->guest_clusters, first | QCOW2_COPIED, cluster,
+                           o->extended ? 8 : 0, err) < 0))
+    return -1;
+  return emit_flush (e, err);
+}
+
+static int
+write_header (struct img_create *c, const struct qcow2_layout *l, const struct qcow2_options *o,
+              uint64_t size, struct img_error *err)
+{
+  IMG_CLEANUP (free) uint8_t *buf = malloc (1u << l->cluster_bits);
+  struct qcow2_header h = {
+    .version = o->version,
+    .cluster_bits = o->cluster_bits,
+    .l1_size = (uint32_t) l->l1_entries,
+    .reftable_clusters = (uint32_t) l->reftable_clusters,
+    .size = size,
+    .l1_offset = l->l1_offset,
+    .reftable_offset = l->reftable_offset,
+    .refcount_order = o->refcount_order,
+    .compression_type = o->compression,
+    .incompat = (o->data_file ? QCOW2_INCOMPAT_DATA_FILE : 0)
+                | (o->compression != QCOW2_ZLIB ? QCOW2_INCOMPAT_COMPRESSION : 0)
+                | (o->extended ? QCOW2_INCOMPAT_EXTENDED_L2 : 0),
+    .compat = o->lazy ? QCOW2_COMPAT_LAZY_REFCOUNTS : 0,
+    .autoclear = o->data_file_raw ? QCOW2_AUTOCLEAR_DATA_FILE_RAW : 0,
+    .backing_name = (char *) o->backing,
+    .backing_format = (char *) o->backing_format,
+    .data_file = (char *) o->data_file,
+  };
+  if (buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  uint64_t used = 0;
+  if (qcow2_header_encode (&h, buf, err) < 0)
+    return -1;
+  for (used = 1ull << l->cluster_bits; used > 512 && buf[used - 1] == 0; used--)
+    ;
+  return img_pwrite (c->file, buf, used, 0, 0, err);
+}
+
+/* The file in its full length, reading as zero.  A device has its space and someone's bytes. */
+static int
+prepare_file (struct img_create *c, const struct qcow2_layout *l, const struct qcow2_options *o,
+              struct img_error *err)
+{
+  bool fresh = img_size (c->file) == 0;
+  enum img_prealloc mode = o->prealloc;
+  if (mode == IMG_PREALLOC_METADATA || o->data_file || !fresh)
+    mode = IMG_PREALLOC_OFF;
+  if (img_resize (c->file, l->end, mode, 0, err) < 0)
+    return -1;
+  return fresh ? 0 : img_zero (c->file, 0, l->end, 0, err);
+}
+
+static int
+make_data_file (struct img_create *c, const struct qcow2_options *o, uint64_t size,
+                struct img_error *err)
+{
+  enum img_prealloc mode = o->prealloc == IMG_PREALLOC_METADATA ? IMG_PREALLOC_OFF : o->prealloc;
+  return img_create_extra (c, o->data_file, size, mode, o->keep_data_file ? IMG_EXTRA_KEEP : 0,
+                           err) ? 0 : -1;
+}
+
+int
+qcow2_create (struct img_create *c, struct img_error *err)
+{
+  struct qcow2_options o;
+  struct qcow2_layout l;
+  uint64_t size = c->size;
+  if (qcow2_options_parse (&o, c->opts, err) < 0 || qcow2_options_check (&o, err) < 0
+      || qcow2_round_size (&size, err) < 0)
+    return -1;
+  /* A raw data file means what it holds, so all of it is mapped from the first day. */
+  bool tables = o.prealloc != IMG_PREALLOC_OFF || o.data_file_raw;
+  if (qcow2_layout_make (&l, &o, size, tables, tables && !o.data_file, err) < 0)
+    return -1;
+  if (l.blocks > QCOW2_MAX_REFTABLE_BYTES / 8)
+    return img_error_set (err, EFBIG, _("The image needs a larger refcount table than readers"
+                                        " accept (try using a larger cluster size)"));
+  if ((o.data_file && make_data_file (c, &o, size, err) < 0)
+      || prepare_file (c, &l, &o, err) < 0)
+    return -1;
+  IMG_CLEANUP (free) uint8_t *buf = malloc (EMIT_BYTES);
+  struct emit e = { .file = c->file, .buf = buf };
+  if (buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (write_tables (&e, &l, &o, err) < 0)
+    return -1;
+  return write_header (c, &l, &o, size, err);
+}
