@@ -1,24 +1,172 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* img: runs img-COMMAND.  It knows no command yet. */
+/* img: `img convert` runs the img-convert beside it.  Through a link named qemu-img it is a
+ * drop-in: the commands see that name and behave as that tool.
+ *
+ * Owns: finding the command, the help over all.  Refuses: options of commands; those are theirs. */
 
 #include <config.h>
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <blkimg/blkimg.h>
+
+#include "common/i18n.h"
+#include "common/tool.h"
+
+/* What drop-in mode says its version is: the line whose options and wording it has. */
+#define COMPAT_VERSION "10.1.0"
+
+struct entry {
+  const char *name, *summary;
+  const char *syntax; /* drop-in help, which programs grep for options; NULL: not of that tool */
+};
+
+static const struct entry commands[] = {
+  { "check", N_("check whether an image is consistent"),
+    "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] "
+    "[-T src_cache] [-U] filename" },
+  { "compare", N_("compare the contents of two images"),
+    "[--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] "
+    "filename1 filename2" },
+  { "convert", N_("copy images into a new one of any format"),
+    "[--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero] [-U] [-C] [-c] "
+    "[-p] [-q] [-n] [-f fmt] [-t cache] [-T src_cache] [-O output_fmt] "
+    "[-B backing_file [-F backing_fmt]] [-o options] [-l snapshot_param] [-S sparse_size] "
+    "[-r rate_limit] [-m num_coroutines] [-W] [--salvage] filename [filename2 [...]] "
+    "output_filename" },
+  { "create", N_("create a new, empty image"),
+    "[--object objectdef] [-q] [-f fmt] [-b backing_file [-F backing_fmt]] [-u] [-o options] "
+    "filename [size]" },
+  { "info", N_("print what an image is"),
+    "[--object objectdef] [--image-opts] [-f fmt] [--output=ofmt] [--backing-chain] [-U] "
+    "filename" },
+  { "map", N_("print where the bytes of an image are"),
+    "[--object objectdef] [--image-opts] [-f fmt] [--start-offset=offset] [--max-length=len] "
+    "[--output=ofmt] [-U] filename" },
+  { "measure", N_("print how much space an image needs"),
+    "[--output=ofmt] [-O output_fmt] [-o options] [--size N | [--object objectdef] [--image-opts] "
+    "[-f fmt] [-l snapshot_param] filename]" },
+  { "modules", N_("print which formats, protocols and codecs are installed"), NULL },
+  { NULL, NULL, NULL }
+};
+
+static void
+print_formats (void)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  const char **names = img_driver_names (&err);
+
+  printf (tool_compat () ? "\nSupported formats:" : _("\nFormats and protocols:"));
+  for (size_t i = 0; names && names[i]; i++)
+    printf (" %s", names[i]);
+  putchar ('\n');
+  free (names);
+}
+
+static void
+print_help (void)
+{
+  const struct entry *e;
+
+  if (tool_compat ()) {
+    printf ("qemu-img version %s (blkimg %s)\n", COMPAT_VERSION, img_version ());
+    printf ("usage: qemu-img [standard options] command [command options]\n\nCommand syntax:\n");
+    for (e = commands; e->name; e++)
+      if (e->syntax)
+        printf ("  %s %s\n", e->name, e->syntax);
+  } else {
+    printf (_("Usage: %s COMMAND [OPTION]...\n"), tool_name ());
+    printf (_("       %s COMMAND --help\n\nCommands:\n"), tool_name ());
+    for (e = commands; e->name; e++)
+      printf ("  %-10s %s\n", e->name, _(e->summary));
+    printf (_("\nOptions:\n"));
+    printf ("  -h, --help     %s\n", _("print this and exit"));
+    printf ("  -V, --version  %s\n", _("print the version and exit"));
+  }
+  print_formats ();
+}
+
+static void
+print_version (void)
+{
+  if (tool_compat ())
+    printf ("qemu-img version %s (blkimg %s)\n", COMPAT_VERSION, img_version ());
+  else
+    printf ("%s (blkimg) %s\n", tool_name (), img_version ());
+}
+
+/* Only our own commands, never a path. */
+static bool
+is_command_name (const char *name)
+{
+  size_t n = strspn (name, "abcdefghijklmnopqrstuvwxyz-");
+
+  return n > 0 && n < 32 && name[n] == '\0' && *name != '-';
+}
+
+/* The folder of this program, links followed; "" when the system cannot tell: then PATH. */
+static void
+own_folder (char *buf, size_t size)
+{
+  ssize_t n = readlink ("/proc/self/exe", buf, size - 1);
+  char *slash;
+
+  buf[n > 0 ? n : 0] = '\0';
+  slash = strrchr (buf, '/');
+  if (slash)
+    slash[1] = '\0';
+}
+
+static int
+run_command (const char *name, char **argv)
+{
+  char program[64], folder[PATH_MAX], path[PATH_MAX + 64];
+
+  if (!is_command_name (name))
+    return tool_usage (_("Command not found: %s"), name);
+  snprintf (program, sizeof program, "img-%s", name);
+  own_folder (folder, sizeof folder);
+  snprintf (path, sizeof path, "%s%s", folder, program);
+  argv[0] = tool_compat () ? (char *) tool_name () : program;
+  execvp (path, argv);
+  if (errno == ENOENT)
+    return tool_usage (_("Command not found: %s"), name);
+  tool_say ("%s: %s", path, strerror (errno));
+  return EXIT_FAILURE;
+}
+
+static bool
+is_option (const char *arg, const char *letter, const char *name)
+{
+  return strcmp (arg, letter) == 0 || strcmp (arg, name) == 0;
+}
 
 int
 main (int argc, char **argv)
 {
-  if (argc == 2 && strcmp (argv[1], "--help") == 0) {
-    printf ("usage: img OPTION\n\n  --help     print this text\n  --version  print the version\n");
-    return 0;
+  int i = 1;
+
+  tool_init (argv);
+  for (; i < argc && argv[i][0] == '-'; i++) {
+    if (is_option (argv[i], "-h", "--help")) {
+      print_help ();
+      return tool_finish (EXIT_SUCCESS);
+    }
+    if (is_option (argv[i], "-V", "--version")) {
+      print_version ();
+      return tool_finish (EXIT_SUCCESS);
+    }
+    if (tool_compat () && is_option (argv[i], "-T", "--trace") && i + 1 < argc)
+      i++; /* what to trace is that tool's; BLKIMG_DEBUG is ours */
+    else if (!tool_compat () || strncmp (argv[i], "--trace=", 8) != 0)
+      return tool_usage (_("unrecognized option '%s'"), argv[i]);
   }
-  if (argc == 2 && strcmp (argv[1], "--version") == 0) {
-    printf ("img (blkimg) %s\n", img_version ());
-    return 0;
-  }
-  fprintf (stderr, "img: usage: img --version\n");
-  return 1;
+  if (i == argc)
+    return tool_usage (_("Not enough arguments"));
+  return run_command (argv[i], argv + i);
 }

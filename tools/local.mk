@@ -2,6 +2,20 @@
 # One program a command.  A new one is the lines of "img" with its own name.
 noinst_LTLIBRARIES += tools/common/libtools.la
 tools_common_libtools_la_SOURCES =
+tools_common_libtools_la_SOURCES += %D%/common/i18n.h
+tools_common_libtools_la_SOURCES += %D%/common/opt-image.c
+tools_common_libtools_la_SOURCES += %D%/common/opt-image.h
+tools_common_libtools_la_SOURCES += %D%/common/opt-usage.c
+tools_common_libtools_la_SOURCES += %D%/common/opt.c
+tools_common_libtools_la_SOURCES += %D%/common/opt.h
+tools_common_libtools_la_SOURCES += %D%/common/out-info.c
+tools_common_libtools_la_SOURCES += %D%/common/out-order.c
+tools_common_libtools_la_SOURCES += %D%/common/out.c
+tools_common_libtools_la_SOURCES += %D%/common/out.h
+tools_common_libtools_la_SOURCES += %D%/common/progress.c
+tools_common_libtools_la_SOURCES += %D%/common/progress.h
+tools_common_libtools_la_SOURCES += %D%/common/tool.c
+tools_common_libtools_la_SOURCES += %D%/common/tool.h
 tools_common_libtools_la_CPPFLAGS = $(tools_cppflags)
 
 tools_ldflags = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
@@ -22,6 +36,14 @@ tools_img_LDFLAGS = $(tools_ldflags)
 tools_img_LDADD = $(tools_ldadd)
 command_pods += %D%/img.pod
 command_pages += %D%/img.1
+
+bin_PROGRAMS += tools/img-modules
+tools_img_modules_SOURCES = %D%/img-modules.c
+tools_img_modules_CPPFLAGS = $(tools_cppflags)
+tools_img_modules_LDFLAGS = $(tools_ldflags)
+tools_img_modules_LDADD = $(tools_ldadd)
+command_pods += %D%/img-modules.pod
+command_pages += %D%/img-modules.1
 
 EXTRA_DIST += $(command_pods)
 if HAVE_POD2MAN

@@ -2,5 +2,6 @@
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
 cli_tests += %D%/img.sh
+cli_tests += %D%/modules.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests) %D%/lib.sh

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Options that most commands share.
+ *
+ * Owns: cache modes, --object, the gate that the options choose, the list of create options. */
+
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/i18n.h"
+#include "common/opt-image.h"
+
+#include <blkimg/module.h>
+
+int
+opt_set_cache (void *field, const char *arg, struct img_error *err)
+{
+  return img_cache_parse (arg, field, err);
+}
+
+/* ---- objects ---- */
+
+struct object_list {
+  struct object_list *next;
+  struct img_opts *opts;
+};
+
+/* Types that users of qemu-img give.  Drivers that use them look them up by id. */
+static const char *const object_types[] = {
+  "secret", "secret_keyring", "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
+  "throttle-group", "iothread", "main-loop", "authz-simple", "authz-list", "authz-list-file",
+  "authz-pam", "pr-manager-helper", NULL
+};
+
+static bool
+known_type (const char *type)
+{
+  for (int i = 0; object_types[i]; i++)
+    if (strcmp (object_types[i], type) == 0)
+      return true;
+  return false;
+}
+
+int
+opt_set_object (void *field, const char *arg, struct img_error *err)
+{
+  struct object_list **list = field, *object;
+  struct img_opts *opts = img_opts_new ();
+  const char *type;
+
+  if (opts == NULL)
+    tool_no_memory ();
+  if (img_opts_parse (opts, arg, "qom-type", err) < 0) {
+    img_opts_free (opts);
+    return -1;
+  }
+  type = img_opts_get (opts, "qom-type");
+  if (type == NULL || !known_type (type))
+    img_error_set (err, EINVAL, _("unknown object type '%s'"), type ? type : "");
+  else if (img_opts_get (opts, "id") == NULL)
+    img_error_set (err, EINVAL, _("an object needs an id"));
+  else if ((object = malloc (sizeof *object)) == NULL)
+    tool_no_memory ();
+  else {
+    *object = (struct object_list) { *list, opts };
+    *list = object;
+    return 0;
+  }
+  img_opts_free (opts);
+  return -1;
+}
+
+/* ---- opening ---- */
+
+enum img_gate
+image_gate (const struct image_args *image)
+{
+  if (image->untrusted)
+    return IMG_GATE_UNTRUSTED;
+  return image->trust || tool_compat () ? IMG_GATE_OPEN : IMG_GATE_LOCAL;
+}
+
+struct img_open_params
+image_open_params (const struct image_args *image, unsigned flags)
+{
+  struct img_open_params p = { .struct_size = sizeof p };
+
+  p.format = image->format;
+  p.flags = flags | (image->share ? IMG_OPENF_SHARE : 0) |
+            (image->image_opts ? IMG_OPENF_IMAGE_OPTS : 0);
+  p.cache = image->cache;
+  p.gate = image_gate (image);
+  return p;
+}
+
+/* ---- -o help ---- */
+
+bool
+opt_wants_help (const char *text)
+{
+  const char *p = text;
+
+  while (p && *p) {
+    size_t n = strcspn (p, ",");
+    if ((n == 4 && strncmp (p, "help", 4) == 0) || (n == 1 && *p == '?'))
+      return true;
+    p += n + (p[n] == ',');
+  }
+  return false;
+}
+
+static const char *
+type_word (const struct img_optdesc *d)
+{
+  switch (d->type) {
+  case IMG_OPT_BOOL:
+    return "<bool (on/off)>";
+  case IMG_OPT_NUMBER:
+    return "<num>";
+  case IMG_OPT_SIZE:
+    return "<size>";
+  default:
+    return "<str>";
+  }
+}
+
+static int
+by_name (const void *a, const void *b)
+{
+  return strcmp ((*(const struct img_optdesc *const *) a)->name,
+                 (*(const struct img_optdesc *const *) b)->name);
+}
+
+static void
+print_option (const struct img_optdesc *d)
+{
+  char left[120];
+
+  snprintf (left, sizeof left, "%s=%s", d->name, type_word (d));
+  printf ("  %-22s - %s", left, _(d->help));
+  if (d->type == IMG_OPT_ENUM && !tool_compat ()) {
+    for (int i = 0; d->choices[i]; i++)
+      printf ("%s%s", i ? "|" : " (", d->choices[i]);
+    printf (")");
+  }
+  printf ("\n");
+}
+
+/* Adds what LIST has and names[] lacks. */
+static unsigned
+collect (const struct img_optdesc **all, unsigned n, unsigned max, const struct img_optdesc *list)
+{
+  for (; list && list->name && n < max; list++) {
+    bool known = (list->flags & IMG_OPTF_HIDDEN) != 0;
+    for (unsigned i = 0; i < n; i++)
+      known = known || strcmp (all[i]->name, list->name) == 0;
+    if (!known)
+      all[n++] = list;
+  }
+  return n;
+}
+
+int
+opt_print_create_options (const char *format, const char *filename)
+{
+  static const struct img_optdesc size[] = {
+    { "size", IMG_OPT_SIZE, NULL, NULL, N_("Virtual disk size"), 0 }, IMG_OPT_END
+  };
+  const struct img_optdesc *all[100];
+  struct img_error err = IMG_ERROR_INIT;
+  const struct img_driver *driver = img_driver_find (format, &err), *file;
+  unsigned n;
+
+  if (driver == NULL)
+    return tool_fail (&err);
+  if (driver->create == NULL) {
+    tool_say (_("Format driver '%s' does not support image creation"), format);
+    return EXIT_FAILURE;
+  }
+  n = collect (all, 0, 100, driver->create_opts);
+  n = collect (all, n, 100, size);
+  file = filename ? img_driver_find ("file", &err) : NULL;
+  if (file)
+    n = collect (all, n, 100, file->create_opts);
+  qsort (all, n, sizeof all[0], by_name);
+  printf (filename ? _("Supported options:\n") : _("Supported %s options:\n"), format);
+  for (unsigned i = 0; i < n; i++)
+    print_option (all[i]);
+  if (filename == NULL)
+    printf (_("\nThe protocol level may support further options.\n"
+              "Specify the target filename to include those options.\n"));
+  return EXIT_SUCCESS;
+}

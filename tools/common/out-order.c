@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The order of keys in qemu-img's JSON.
+ *
+ * JSON objects have no order, but logs get compared and old scripts match lines: in drop-in mode,
+ * and in the human form of format-specific facts, keys stand as that tool prints them (observed on
+ * 7.2, and for newer keys in published output of 8 and later).  Keys that are not listed follow, in
+ * ours. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/out.h"
+#include "common/tool.h"
+
+static const char *const order[] = {
+  "children", "backing-filename-format", "icount", "vm-clock-nsec",
+  /* luks */
+  "ivgen-alg", "hash-alg",
+  /* vmdk */
+  "cid", "parent-cid", "create-type", "extents",
+  /* check */
+  "image-end-offset", "compressed-clusters", "total-clusters", "corruptions", "corruptions-fixed",
+  "check-errors", "leaks", "leaks-fixed", "allocated-clusters",
+  "snapshots", "virtual-size", "filename", "cipher-alg", "uuid", "cluster-size", "format",
+  "cipher-mode", "slots", "payload-offset", "master-key-iters", "actual-size",
+  "active", "iters", "key-offset", "stripes",
+  "fragmented-clusters", "type", "data", "compat", "compression-type", "lazy-refcounts", "flags",
+  "bitmaps",
+  "refcount-bits", "encrypt", "data-file", "data-file-raw", "corrupt", "extended-l2",
+  "format-specific", "encrypted", "full-backing-filename", "backing-filename", "name",
+  "granularity", "info", "date-sec", "date-nsec", "vm-clock-sec", "id", "vm-state-size",
+  "dirty-flag", "required", "fully-allocated", NULL
+};
+
+static unsigned
+rank (const char *key)
+{
+  unsigned i = 0;
+
+  while (order[i] && strcmp (order[i], key) != 0)
+    i++;
+  return i;
+}
+
+static void
+copy_value (struct img_value *to, const char *key, const struct img_value *v)
+{
+  switch (img_value_kind (v)) {
+  case IMG_VALUE_BOOL:
+    img_value_set_bool (to, key, img_value_bool (v));
+    break;
+  case IMG_VALUE_INT:
+    img_value_set_int (to, key, img_value_int (v));
+    break;
+  case IMG_VALUE_UINT:
+    img_value_set_uint (to, key, img_value_uint (v));
+    break;
+  case IMG_VALUE_REAL:
+    img_value_set_real (to, key, img_value_real (v));
+    break;
+  case IMG_VALUE_STRING:
+    img_value_set_string (to, key, img_value_string (v));
+    break;
+  default:
+    img_value_take (to, key, out_ordered (v));
+  }
+}
+
+/* The members of V in order of rank: RANKS says which comes when. */
+static void
+copy_object (struct img_value *to, const struct img_value *v)
+{
+  size_t n = img_value_count (v);
+  unsigned last = (unsigned) (sizeof order / sizeof order[0]);
+
+  for (unsigned r = 0; r < last; r++)
+    for (size_t i = 0; i < n; i++)
+      if (rank (img_value_key_at (v, i)) == r)
+        copy_value (to, img_value_key_at (v, i), img_value_at (v, i));
+}
+
+struct img_value *
+out_ordered (const struct img_value *v)
+{
+  bool object = img_value_kind (v) == IMG_VALUE_OBJECT;
+  struct img_value *to = object ? img_value_object () : img_value_array ();
+
+  if (object) {
+    copy_object (to, v);
+    return to;
+  }
+  for (size_t i = 0; i < img_value_count (v); i++)
+    copy_value (to, NULL, img_value_at (v, i));
+  return to;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The frame of every command.
+ *
+ * Owns: locale, the name in messages, drop-in mode, the way out.  Refuses: work that the command
+ * may not need; start-up is what short commands cost. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <blkimg/blkimg.h>
+
+#include "common/i18n.h"
+#include "common/opt.h"
+#include "common/tool.h"
+
+#define COMPAT_NAME "qemu-img"
+
+static const char *name = "img";
+static bool compat;
+
+void
+tool_init (char **argv)
+{
+  const char *slash;
+
+  if (argv[0] && *argv[0]) {
+    slash = strrchr (argv[0], '/');
+    name = slash ? slash + 1 : argv[0];
+    argv[0] = (char *) name; /* getopt's messages begin with it */
+  }
+  compat = strcmp (name, COMPAT_NAME) == 0;
+  /* Not LC_NUMERIC: programs read our numbers. */
+  setlocale (LC_CTYPE, "");
+#if ENABLE_NLS
+  setlocale (LC_MESSAGES, "");
+  bindtextdomain ("blkimg", IMG_LOCALEDIR);
+#endif
+  signal (SIGPIPE, SIG_IGN);
+}
+
+const char *
+tool_name (void)
+{
+  return name;
+}
+
+bool
+tool_compat (void)
+{
+  return compat;
+}
+
+int
+tool_finish (int status)
+{
+  if (fflush (stdout) == 0 && !ferror (stdout))
+    return status;
+  if (errno != EPIPE)
+    tool_say (_("standard output: %s"), strerror (errno));
+  return status ? status : EXIT_FAILURE;
+}
+
+int
+tool_main (int argc, char **argv, const struct command *command, void *args)
+{
+  int status, n;
+
+  tool_init (argv);
+  status = opt_parse (command, argc, argv, args, &n);
+  if (status < 0)
+    status = command->run (args, n, argv + argc - n);
+  return tool_finish (status);
+}
+
+/* ---- messages ---- */
+
+static void
+vsay (const char *fmt, va_list ap)
+{
+  fflush (stdout);
+  fprintf (stderr, "%s: ", name);
+  vfprintf (stderr, fmt, ap);
+  fputc ('\n', stderr);
+}
+
+void
+tool_say (const char *fmt, ...)
+{
+  va_list ap;
+
+  va_start (ap, fmt);
+  vsay (fmt, ap);
+  va_end (ap);
+}
+
+int
+tool_fail (const struct img_error *err)
+{
+  tool_say ("%s", err->message);
+  if (*err->hint)
+    fprintf (stderr, "%s\n", err->hint);
+  return EXIT_FAILURE;
+}
+
+int
+tool_usage_status (void)
+{
+  return compat ? 1 : 64; /* EX_USAGE */
+}
+
+int
+tool_usage (const char *fmt, ...)
+{
+  va_list ap;
+
+  va_start (ap, fmt);
+  vsay (fmt, ap);
+  va_end (ap);
+  fprintf (stderr, _("Try '%s --help' for more information\n"), name);
+  return tool_usage_status ();
+}
+
+void
+tool_no_memory (void)
+{
+  tool_say ("%s", strerror (ENOMEM));
+  exit (EXIT_FAILURE);
+}
