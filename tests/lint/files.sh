@@ -8,7 +8,7 @@ plan 6
 none "SPDX line at the top of every source file" "$(
   all_files | grep -Ev '^(COPYING|NEWS|[^/]*\.md|po/.*|\..*|debian/.*|tests/images/.*)$' |
     grep -Ev '\.(sym|raw|img|qcow2|vdi|bin|out|xz|gz|zst)$' |
-    grep -Ev '^(m4/(gettext|host-cpu|iconv|intl|lib|lt|nls|po|prog).*|[^/]*\.in|ABOUT-NLS|INSTALL|aclocal\.m4|config[^/]*|Makefile|libtool|run|stamp.*|tests/fuzz/seeds/.*)$' |
+    grep -Ev '^(m4/(gettext|host-cpu|iconv|intl|lib|lt|nls|po|prog).*|[^/]*\.in|include/config\.h\.in|ABOUT-NLS|INSTALL|aclocal\.m4|config[^/]*|Makefile|libtool|run|stamp.*|tests/fuzz/seeds/.*)$' |
     while IFS= read -r f; do
       head -n 3 "$f" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' || echo "$f"
     done)"
