@@ -39,6 +39,8 @@ struct img_copy_opts {
   /* Ranges that were salvaged, if not NULL; called from worker threads, one at a time. */
   void (*salvaged) (void *arg, uint64_t offset, uint64_t length, const struct img_error *why);
   void *salvaged_arg;
+  /* -B: what a source's own layer leaves to its backing image is left to the target's. */
+  bool overlay;
 };
 
 /* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does
@@ -60,7 +62,7 @@ struct img_compare_opts {
 };
 struct img_compare {
   enum img_compare_result result;
-  uint64_t offset;     /* first difference, whatever the number of workers */
+  uint64_t offset;     /* of the first sector of 512 bytes that differs, or the first extent */
   bool size_differs;   /* not strict: the longer one's rest is zero or not part of `result` */
   /* what failed when img_compare returned -1: 0 = the first image, 1 = the second */
   int failed_image;
