@@ -50,3 +50,14 @@ if HAVE_POD2MAN
 man1_MANS += $(command_pages)
 CLEANFILES += $(command_pages)
 endif
+
+# bash looks for completions under the command's name: one file, the others are links to it.
+completiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += %D%/completion.bash
+install-data-local:
+	$(MKDIR_P) $(DESTDIR)$(completiondir)
+	$(INSTALL_DATA) $(srcdir)/tools/completion.bash $(DESTDIR)$(completiondir)/img
+	cd $(DESTDIR)$(completiondir) && for p in $(bin_PROGRAMS); do \
+	  test $${p##*/} = img || $(LN_S) -f img $${p##*/} || exit 1; done
+uninstall-local:
+	cd $(DESTDIR)$(completiondir) && for p in $(bin_PROGRAMS); do rm -f $${p##*/}; done
