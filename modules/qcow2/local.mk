@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # libqcow2.la is all of the driver but its table: unit tests link it too.
 noinst_LTLIBRARIES += modules/qcow2/libqcow2.la
-modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h
+modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h %D%/check.h
 modules_qcow2_libqcow2_la_SOURCES += %D%/bitmap.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-copied.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-count.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-dirs.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-l2.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-refcount.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check-refs.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/check.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/compressed.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/create-layout.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/create-options.c

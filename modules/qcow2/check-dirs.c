@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check-dirs.c - what the snapshot table and the bitmap directory refer to (spec sections
+ * "Snapshots", "Bitmaps").
+ *
+ * Owns: the limit on work.  L1 tables of snapshots do not overlap in a sound image, so all of them
+ * together are no larger than the file; when they claim to be, the rest is not walked.
+ */
+#include <inttypes.h>
+
+#include "check.h"
+
+enum { SLACK = 2 * QCOW2_MAX_L1_BYTES };
+
+static int
+check_snapshot (struct qcow2_checker *c, const struct qcow2_snapshot *s, uint32_t number,
+                uint64_t *work, struct img_error *err)
+{
+  uint64_t bytes = (uint64_t) s->l1_size * 8;
+  if (c->q->h.version >= 3 && s->extra_size < 16)
+    qcow2_check_error (c, _("ERROR snapshot table entry %" PRIu32 " is incomplete"), number);
+  if (s->l1_offset & (c->q->cluster_size - 1)) {
+    qcow2_check_error (c, _("ERROR snapshot %s (%s) l1_offset=%#" PRIx64 ": L1 table is not cluster"
+                            " aligned; snapshot table entry corrupted"),
+                       s->id, s->name, s->l1_offset);
+    return 0;
+  }
+  if (bytes > QCOW2_MAX_L1_BYTES) {
+    qcow2_check_error (c, _("ERROR snapshot %s (%s) l1_size=%#" PRIx32 ": L1 table is too large;"
+                            " snapshot table entry corrupted"), s->id, s->name, s->l1_size);
+    return 0;
+  }
+  *work += bytes;
+  if (*work > c->file_size && *work - c->file_size > SLACK) {
+    qcow2_check_error (c, _("ERROR snapshot %s (%s): L1 tables of snapshots overlap"), s->id,
+                       s->name);
+    return 1;
+  }
+  return qcow2_check_l1 (c, s->l1_offset, s->l1_size, false, err);
+}
+
+int
+qcow2_check_snapshots (struct qcow2_checker *c, struct img_error *err)
+{
+  struct qcow2_snapshots all;
+  uint64_t work = 0;
+  int r = 0;
+  if (qcow2_snapshots_read (c->q, &all, err) < 0)
+    qcow2_check_failed (c, err);
+  for (uint32_t i = 0; i < all.n && r == 0; i++)
+    if (all.v[i].name) /* the last one may be half read */
+      r = check_snapshot (c, &all.v[i], i, &work, err);
+  if (r >= 0)
+    r = qcow2_count_region (c, c->q->h.snapshots_offset, all.bytes, 1, err);
+  qcow2_snapshots_free (&all);
+  return r;
+}
+
+/* "Bitmap table". */
+static int
+check_bitmap (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_error *err)
+{
+  uint64_t bytes = (uint64_t) b->table_size * 8;
+  if (qcow2_count_region (c, b->table_offset, bytes, 1, err) < 0)
+    return -1;
+  if (qcow2_check_hole (c, b->table_offset) >= b->table_offset + bytes)
+    return 0;
+  for (uint64_t done = 0, part; done < bytes; done += part) {
+    part = img_min (bytes - done, QCOW2_CHECK_BUF);
+    if (qcow2_check_read (c, c->buf, part, b->table_offset + done, err) < 0) {
+      qcow2_check_failed (c, err);
+      return 0;
+    }
+    for (uint64_t i = 0; i < part; i += 8) {
+      uint64_t entry = be64_get (c->buf + i), offset = entry & QCOW2_OFFSET_MASK;
+      if ((entry & ~QCOW2_OFFSET_MASK & ~UINT64_C (1)) || (offset && (entry & 1))
+          || (offset & (c->q->cluster_size - 1)))
+        qcow2_check_error (c, _("ERROR bitmap %s: table entry 0x%" PRIx64 " is corrupted"), b->name,
+                           entry);
+      else if (offset && qcow2_count_region (c, offset, c->q->cluster_size, 1, err) < 0)
+        return -1;
+    }
+  }
+  return 0;
+}
+
+int
+qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err)
+{
+  const struct qcow2_header *h = &c->q->h;
+  struct qcow2_bitmaps all;
+  uint64_t work = 0;
+  int r = 0;
+  /* Without the autoclear bit nobody vouches for the directory: what it has is leaked. */
+  if (!h->has_bitmaps || !(h->autoclear & QCOW2_AUTOCLEAR_BITMAPS))
+    return 0;
+  if (qcow2_count_region (c, h->bitmap_dir_offset, h->bitmap_dir_size, 1, err) < 0)
+    return -1;
+  if (qcow2_bitmaps_read (c->q, &all, err) < 0) {
+    qcow2_check_error (c, "ERROR %s", err->message);
+    img_error_clear (err);
+  }
+  for (uint32_t i = 0; i < all.n && r == 0; i++) {
+    work += (uint64_t) all.v[i].table_size * 8;
+    if (work > c->file_size && work - c->file_size > SLACK) {
+      qcow2_check_error (c, _("ERROR bitmap %s: bitmap tables overlap"), all.v[i].name);
+      break;
+    }
+    r = check_bitmap (c, &all.v[i], err);
+  }
+  qcow2_bitmaps_free (&all);
+  return r;
+}

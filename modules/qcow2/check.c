@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check.c - is the image consistent?  Runs the passes of check.h and gathers their findings.
+ *
+ * Owns: counters and the wording of what is found, which is qemu-img's where scripts look for it.
+ * Refuses: to repair (comes in a later version), and to change anything.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { MAX_SAID = 100000 }; /* lines; what is found beyond that is counted only */
+
+static void
+say (struct qcow2_checker *c, bool corruption, const char *fmt, va_list args)
+{
+  char line[512];
+  if (c->n_said > MAX_SAID)
+    return;
+  if (c->n_said++ == MAX_SAID) {
+    img_check_say (c->out, corruption, _("Further findings are counted, but not shown."));
+    return;
+  }
+  vsnprintf (line, sizeof line, fmt, args);
+  img_check_say (c->out, corruption, "%s", line);
+}
+
+void
+qcow2_check_error (struct qcow2_checker *c, const char *fmt, ...)
+{
+  va_list args;
+  va_start (args, fmt);
+  c->out->corruptions++;
+  say (c, true, fmt, args);
+  va_end (args);
+}
+
+void
+qcow2_check_leak (struct qcow2_checker *c, const char *fmt, ...)
+{
+  va_list args;
+  va_start (args, fmt);
+  c->out->leaks++;
+  say (c, false, fmt, args);
+  va_end (args);
+}
+
+void
+qcow2_check_failed (struct qcow2_checker *c, struct img_error *err)
+{
+  c->out->check_errors++;
+  if (c->n_said++ < MAX_SAID)
+    img_check_say (c->out, true, "ERROR %s", err->message);
+  img_error_clear (err);
+}
+
+int
+qcow2_check_read (struct qcow2_checker *c, void *buf, uint64_t length, uint64_t offset,
+                  struct img_error *err)
+{
+  uint64_t there = offset < c->file_size ? img_min (length, c->file_size - offset) : 0;
+  memset ((uint8_t *) buf + there, 0, length - there);
+  return there ? img_pread (c->q->file, buf, there, offset, 0, err) : 0;
+}
+
+uint64_t
+qcow2_check_hole (struct qcow2_checker *c, uint64_t offset)
+{
+  struct img_extent ext;
+  struct img_error err;
+  if (offset >= c->file_size)
+    return UINT64_MAX;
+  if (img_map (c->q->file, offset, c->file_size - offset, &ext, 1, &err) < 1
+      || ext.kind != IMG_EXTENT_ZERO)
+    return offset;
+  return ext.offset + ext.length;
+}
+
+static int
+run_passes (struct qcow2_checker *c, struct img_error *err)
+{
+  c->buf = malloc (QCOW2_CHECK_BUF + c->q->cluster_size);
+  if (c->buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (qcow2_count_init (c, err) < 0 || qcow2_check_load_refcounts (c, err) < 0
+      || qcow2_check_refs (c, err) < 0 || qcow2_check_reftable (c, err) < 0
+      || qcow2_check_compare (c, err) < 0)
+    return -1;
+  return c->copied_wrong ? qcow2_check_copied (c, err) : 0;
+}
+
+int
+qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
+             struct img_error *err)
+{
+  struct qcow2 *q = img_node_priv (node);
+  struct qcow2_checker c = { .q = q, .out = check };
+  if (repair)
+    return img_error_set (err, ENOTSUP, _("repair of qcow2 images is not available in this"
+                                          " version; the check alone is"));
+  if (q->l2_cache == NULL)
+    return img_error_set (err, EINVAL, _("the image was opened for its facts only"));
+  c.file_size = img_size (q->file);
+  c.n_clusters = img_div_up (c.file_size, q->cluster_size);
+  int r = run_passes (&c, err);
+  check->total_clusters = img_div_up (q->h.size, q->cluster_size);
+  check->image_end_offset = c.end << q->cluster_bits;
+  qcow2_count_release (&c);
+  free (c.reftable);
+  free (c.l2);
+  free (c.buf);
+  return r;
+}
