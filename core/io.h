@@ -34,9 +34,18 @@ int img_bounce_pread (struct img_node *node, void *buf, uint64_t length, uint64_
 int img_bounce_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
                        struct img_error *err);
 
-/* img_pwrite and img_zero below the bounds check, for formats and filters (write.c). */
+/* ---- formats and filters (write.c) ---- */
+
+/* img_pwrite below the bounds check. */
 int img_write_guest (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
                      struct img_error *err);
+/* Locks the units of a range, to be unlocked in node->writes; nodes that allocate. */
+int img_write_lock (struct img_node *node, uint64_t offset, uint64_t length,
+                    struct img_range *range, struct img_error *err);
+/* The write itself, its units being locked.  BUF NULL: zeroes, passed down as img_zero with
+ * ZERO_FLAGS. */
+int img_write_locked (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                      unsigned zero_flags, struct img_error *err);
 
 #define IMG_ZEROES 65536
 extern const uint8_t img_zeroes[IMG_ZEROES]; /* page-aligned */

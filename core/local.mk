@@ -7,9 +7,13 @@ core_libblkimgcore_la_SOURCES += %D%/driver-check.c
 core_libblkimgcore_la_SOURCES += %D%/driver-info.c
 core_libblkimgcore_la_SOURCES += %D%/driver.c
 core_libblkimgcore_la_SOURCES += %D%/driver.h
+core_libblkimgcore_la_SOURCES += %D%/bounce.c
+core_libblkimgcore_la_SOURCES += %D%/copy-range.c
 core_libblkimgcore_la_SOURCES += %D%/error.c
+core_libblkimgcore_la_SOURCES += %D%/holes.c
 core_libblkimgcore_la_SOURCES += %D%/holes.h
 core_libblkimgcore_la_SOURCES += %D%/i18n.h
+core_libblkimgcore_la_SOURCES += %D%/io.c
 core_libblkimgcore_la_SOURCES += %D%/io.h
 core_libblkimgcore_la_SOURCES += %D%/iszero.c
 core_libblkimgcore_la_SOURCES += %D%/iszero.h
@@ -20,6 +24,7 @@ core_libblkimgcore_la_SOURCES += %D%/manifest-linked.c
 core_libblkimgcore_la_SOURCES += %D%/manifest.c
 core_libblkimgcore_la_SOURCES += %D%/manifest.h
 core_libblkimgcore_la_SOURCES += %D%/module.h
+core_libblkimgcore_la_SOURCES += %D%/map.c
 core_libblkimgcore_la_SOURCES += %D%/node.h
 core_libblkimgcore_la_SOURCES += %D%/options.c
 core_libblkimgcore_la_SOURCES += %D%/pool.c
@@ -33,12 +38,15 @@ core_libblkimgcore_la_SOURCES += %D%/spec.c
 core_libblkimgcore_la_SOURCES += %D%/spec.h
 core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/version.c
+core_libblkimgcore_la_SOURCES += %D%/walk.c
+core_libblkimgcore_la_SOURCES += %D%/write.c
 core_libblkimgcore_la_SOURCES += %D%/write.h
 if MODULE_PRELOAD
 core_libblkimgcore_la_SOURCES += %D%/module-linked.c
 else
 core_libblkimgcore_la_SOURCES += %D%/module.c
 endif
+core_libblkimgcore_la_SOURCES += %D%/zero.c
 core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)
 core_libblkimgcore_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(JANSSON_LIBS) $(LTLIBINTL)

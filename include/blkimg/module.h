@@ -254,7 +254,8 @@ struct img_driver {
   int (*encode) (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
                  size_t *out_length, struct img_error *err);
 
-  /* Aligned to alloc_unit (formats) or zero_align; ENOTSUP: the core writes zeroes. */
+  /* Aligned to alloc_unit (formats: the last unit may pass the end of the image) or zero_align,
+   * discard_align; zero, ENOTSUP: the core writes zeroes. */
   int (*zero) (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                struct img_error *err);
   int (*discard) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);

@@ -58,7 +58,8 @@ struct img_node *img_backing (const struct img_node *node);                     
 
 enum {
   IMG_IO_UNMAP = 1,       /* zero: the range may become unallocated where that reads as zero */
-  IMG_IO_NO_FALLBACK = 2  /* zero: ENOTSUP rather than write zero bytes; discard, copy: same */
+  /* zero: ENOTSUP rather than write zero bytes (but parts of a unit); discard, copy: same */
+  IMG_IO_NO_FALLBACK = 2
 };
 
 /* All or nothing: a short transfer is an error.  Past the end of the image -> EINVAL. */

@@ -8,6 +8,7 @@ unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-error
+unit_tests += %D%/test-io
 unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
@@ -17,6 +18,7 @@ unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
 unit_tests += %D%/test-version
+unit_tests += %D%/test-walk
 if !MODULE_PRELOAD
 unit_tests += %D%/test-module
 endif
@@ -28,6 +30,9 @@ unit_tests += %D%/test-zstd
 endif
 endif
 EXTRA_DIST += %D%/seed.h
+unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
+tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
+tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* holes: where a host file has data, remembered as the offsets at which data and holes change
+ * places.
+ *
+ * The table grows from the start of the file, as far as anybody asked.  When it would pass its
+ * budget it becomes a window that starts where it is asked for; windows grow while the questions
+ * move forward and shrink while they jump about, as read-ahead does.  A file that others write to
+ * meanwhile (-U) may have changed since: so may it with any other way of asking. */
+#include <config.h>
+
+#include <blkimg/cleanup.h>
+#include <blkimg/overflow.h>
+#include <blkimg/vec.h>
+
+#include "core/holes.h"
+#include "core/i18n.h"
+#include "core/io.h"
+
+#define EDGES_MAX (512 * 1024) /* 4 MiB */
+#define WINDOW_MIN 8
+#define BATCH 64
+
+struct img_holes {
+  pthread_mutex_t mutex;
+  uint64_t start, end; /* what the table covers */
+  /* Runs, alternately data and hole: edge[i] is where run i begins. */
+  IMG_VEC (uint64_t) edge;
+  bool first_is_data;
+  bool windows;        /* the whole file does not fit */
+  size_t window;       /* runs to fetch next time */
+  size_t hint;         /* the run that was found last */
+};
+
+static struct img_holes *
+node_holes (struct img_node *node, struct img_error *err)
+{
+  struct img_holes *holes = __atomic_load_n (&node->holes, __ATOMIC_ACQUIRE);
+  if (holes != NULL)
+    return holes;
+  IMG_GUARD (&node->lazy);
+  if (node->holes == NULL) {
+    holes = calloc (1, sizeof *holes);
+    if (holes == NULL) {
+      img_error_set (err, ENOMEM, _("out of memory"));
+      return NULL;
+    }
+    pthread_mutex_init (&holes->mutex, NULL);
+    holes->window = 1024;
+    __atomic_store_n (&node->holes, holes, __ATOMIC_RELEASE);
+  }
+  return node->holes;
+}
+
+void
+img_holes_free (struct img_holes *holes)
+{
+  if (holes == NULL)
+    return;
+  pthread_mutex_destroy (&holes->mutex);
+  img_vec_free (&holes->edge);
+  free (holes);
+}
+
+static bool
+run_is_data (const struct img_holes *h, size_t i)
+{
+  return (i % 2 == 0) == h->first_is_data;
+}
+
+/* The run at OFFSET, which the table covers. */
+static size_t
+find_run (struct img_holes *h, uint64_t offset)
+{
+  size_t low = 0, high = h->edge.n; /* edge[low] <= offset < edge[high] */
+  if (h->hint < high && h->edge.v[h->hint] <= offset) {
+    low = h->hint;
+    for (size_t next = low + 1; next <= low + 2; next++)
+      if (next >= high || offset < h->edge.v[next])
+        return h->hint = next - 1;
+  }
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (h->edge.v[middle] <= offset)
+      low = middle;
+    else
+      high = middle;
+  }
+  return h->hint = low;
+}
+
+static int
+append (struct img_holes *h, const struct img_extent *ext, struct img_error *err)
+{
+  bool data = ext->kind != IMG_EXTENT_ZERO;
+  if (h->edge.n == 0)
+    h->first_is_data = data;
+  if (h->edge.n == 0 || run_is_data (h, h->edge.n - 1) != data)
+    if (img_vec_push (&h->edge, ext->offset) < 0)
+      return img_error_set (err, ENOMEM, _("out of memory"));
+  h->end = ext->offset + ext->length;
+  return 0;
+}
+
+/* Goes on with the walk until OFFSET is covered and there are RUNS runs, or too many. */
+static int
+extend (struct img_holes *h, struct img_node *node, uint64_t offset, size_t runs,
+        struct img_error *err)
+{
+  struct img_extent ext[BATCH];
+  uint64_t size = atomic_load (&node->size);
+  while (h->end < size && (h->end <= offset || h->edge.n < runs) && h->edge.n < EDGES_MAX) {
+    unsigned want = h->windows ? (unsigned) img_min (runs, BATCH) : BATCH;
+    int n = img_map (node, h->end, size - h->end, ext, want, err);
+    if (n < 0)
+      return -1;
+    for (int i = 0; i < n; i++)
+      if (append (h, &ext[i], err) < 0)
+        return -1;
+  }
+  return 0;
+}
+
+static void
+restart (struct img_holes *h, uint64_t offset)
+{
+  h->start = h->end = offset;
+  h->edge.n = h->hint = 0;
+}
+
+static int
+cover (struct img_holes *h, struct img_node *node, uint64_t offset, struct img_error *err)
+{
+  if (offset >= h->start && offset < h->end)
+    return 0;
+  if (!h->windows) {
+    if (extend (h, node, offset, 0, err) < 0)
+      return -1;
+    if (offset < h->end)
+      return 0;
+    h->windows = true;
+  } else if (offset >= h->end && offset - h->end <= h->end - h->start) {
+    h->window = img_min (h->window * 2, EDGES_MAX);
+  } else {
+    h->window = img_max (h->window / 4, WINDOW_MIN);
+  }
+  restart (h, offset);
+  return extend (h, node, offset, h->window, err);
+}
+
+int
+img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+               unsigned n, struct img_error *err)
+{
+  if (img_io_bounds (node, offset, length, err) < 0)
+    return -1;
+  if (length == 0)
+    return 0;
+  struct img_holes *h = node_holes (node, err);
+  if (h == NULL)
+    return -1;
+  IMG_GUARD (&h->mutex);
+  if (cover (h, node, offset, err) < 0)
+    return -1;
+  unsigned got = 0;
+  uint64_t to = img_min (offset + length, h->end);
+  for (size_t i = find_run (h, offset); got < n && offset < to; i++, got++) {
+    uint64_t end = i + 1 < h->edge.n ? img_min (h->edge.v[i + 1], to) : to;
+    ext[got] = (struct img_extent) { offset, end - offset, offset,
+                                     run_is_data (h, i) ? IMG_EXTENT_DATA : IMG_EXTENT_ZERO,
+                                     IMG_CHILD_SELF, 0 };
+    offset = end;
+  }
+  return (int) got;
+}
