@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <blkimg/cleanup.h>
 #include <blkimg/overflow.h>
 
 #include "core/holes.h"
@@ -85,6 +86,19 @@ count (struct fake_mem *m, enum fake_op op, struct img_error *err)
   return 0;
 }
 
+/* Where there are blocks, readers get bytes beside their own, which others may be writing. */
+static pthread_mutex_t *
+device (struct img_node *node)
+{
+  struct fake_mem *m = fake_mem (node);
+  if (node->limits.request_align == 1)
+    return NULL;
+  pthread_mutex_lock (&m->device);
+  return &m->device;
+}
+#define DEVICE(node) \
+  __attribute__ ((unused, cleanup (img_cleanup_unlock))) pthread_mutex_t *held = device (node)
+
 /* Whether a request is one that the limits allow. */
 static void
 judge (struct img_node *node, const void *buf, uint64_t length, uint64_t offset)
@@ -112,6 +126,7 @@ mem_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset,
   if (count (m, FAKE_READ, err) < 0)
     return -1;
   uint64_t n = offset < size ? img_min (length, size - offset) : 0;
+  DEVICE (node);
   memcpy (buf, m->data + offset, n);
   memset ((uint8_t *) buf + n, 0, length - n);
   return 0;
@@ -136,6 +151,7 @@ mem_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t of
   if (offset >= size)
     return 0;
   length = img_min (length, size - offset);
+  DEVICE (node);
   memcpy (m->data + offset, buf, length);
   mark (m, offset, length, 1);
   return 0;
@@ -188,6 +204,7 @@ mem_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flag
       || (l->zero_align && (offset % l->zero_align || length % l->zero_align))
       || (l->max_zero && length > img_max (l->max_zero, l->zero_align)))
     atomic_fetch_add (&m->bad, 1);
+  DEVICE (node);
   clear (m, offset, length);
   return 0;
 }
@@ -204,6 +221,7 @@ mem_discard (struct img_node *node, uint64_t offset, uint64_t length, struct img
       || (l->discard_align && (offset % l->discard_align || length % l->discard_align))
       || (l->max_discard && length > img_max (l->max_discard, l->discard_align)))
     atomic_fetch_add (&m->bad, 1);
+  DEVICE (node);
   clear (m, offset, length);
   return 0;
 }
@@ -242,6 +260,7 @@ static void
 mem_close (struct img_node *node)
 {
   struct fake_mem *m = fake_mem (node);
+  pthread_mutex_destroy (&m->device);
   munmap (m->data, m->cap ? m->cap : 1);
   free (m->there);
 }
@@ -270,6 +289,7 @@ fake_mem_new (uint64_t size, uint64_t cap, unsigned flags)
 {
   struct img_node *node = fake_node (&mem_driver, "memory", size, flags);
   struct fake_mem *m = fake_mem (node);
+  pthread_mutex_init (&m->device, NULL);
   m->cap = cap;
   m->data = mmap (NULL, cap ? cap : 1, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

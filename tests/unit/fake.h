@@ -25,6 +25,7 @@ struct fake_mem {
   atomic_uint calls[FAKE_OPS], maps;
   atomic_uint bad;                 /* requests that break the node's limits */
   _Atomic uint64_t longest;        /* read or write */
+  pthread_mutex_t device;          /* with blocks: one request at a time, as disks do it */
   /* The call number of that kind that fails, counted from 1; 0: none. */
   unsigned fail_at[FAKE_OPS];
   int fail_code;                   /* EIO when 0 */
