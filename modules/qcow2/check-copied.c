@@ -9,6 +9,13 @@
 
 #include "check.h"
 
+/* What lies past the end of the file was not noted. */
+static bool
+is_one (struct qcow2_checker *c, uint64_t cluster)
+{
+  return cluster < c->n_clusters ? qcow2_is_one (c, cluster) : qcow2_check_stored (c, cluster) == 1;
+}
+
 static void
 check_entries (struct qcow2_checker *c)
 {
@@ -20,7 +27,7 @@ check_entries (struct qcow2_checker *c)
     uint64_t cluster = (entry & QCOW2_OFFSET_MASK) >> q->cluster_bits;
     if (kind != QCOW2_NORMAL && kind != QCOW2_ZERO_ALLOC)
       continue;
-    if ((external || qcow2_is_one (c, cluster)) != ((entry & QCOW2_COPIED) != 0))
+    if ((external || is_one (c, cluster)) != ((entry & QCOW2_COPIED) != 0))
       qcow2_check_error (c, _("ERROR OFLAG_COPIED data cluster: l2_entry=%" PRIx64
                               " refcount=%" PRIu64), entry,
                          external ? 1 : qcow2_check_stored (c, cluster));
@@ -39,14 +46,15 @@ qcow2_check_copied (struct qcow2_checker *c, struct img_error *err)
 {
   const struct qcow2 *q = c->q;
   size_t next = 0;
-  qsort (c->l2, c->n_l2, sizeof *c->l2, by_active);
+  if (c->n_l2)
+    qsort (c->l2, c->n_l2, sizeof *c->l2, by_active);
   while (next < c->n_l2 && c->l2[next].active == 0)
     next++;
   for (uint32_t i = 0; i < q->l1_size; i++) {
     uint64_t offset = q->l1[i] & QCOW2_OFFSET_MASK, cluster = offset >> q->cluster_bits;
     if (offset == 0)
       continue;
-    if (qcow2_is_one (c, cluster) != ((q->l1[i] & QCOW2_COPIED) != 0))
+    if (is_one (c, cluster) != ((q->l1[i] & QCOW2_COPIED) != 0))
       qcow2_check_error (c, _("ERROR OFLAG_COPIED L2 cluster: l1_index=%" PRIu32 " l1_entry=%"
                               PRIx64 " refcount=%" PRIu64), i, q->l1[i],
                          qcow2_check_stored (c, cluster));

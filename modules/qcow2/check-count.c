@@ -183,16 +183,17 @@ qcow2_is_one (const struct qcow2_checker *c, uint64_t cluster)
 {
   uint64_t chunk = cluster >> QCOW2_CHUNK_BITS;
   uint32_t i = cluster & (QCOW2_CHUNK - 1);
-  return chunk < c->n_chunks && c->chunks[chunk].ones
-         && (c->chunks[chunk].ones[i / 64] >> i % 64 & 1);
+  return c->chunks[chunk].ones && (c->chunks[chunk].ones[i / 64] >> i % 64 & 1);
 }
 
 bool
 qcow2_ones_are (const struct qcow2_checker *c, uint64_t first, uint64_t n, bool want)
 {
+  if (!img_within (first, n, c->n_clusters))
+    return false;
   while (n > 0) {
     uint64_t chunk = first >> QCOW2_CHUNK_BITS;
-    const uint64_t *ones = chunk < c->n_chunks ? c->chunks[chunk].ones : NULL;
+    const uint64_t *ones = c->chunks[chunk].ones;
     uint32_t i = first & (QCOW2_CHUNK - 1), part = (uint32_t) img_min (n, 64 - i % 64);
     uint64_t word = ones ? ones[i / 64] : 0;
     uint64_t mask = part == 64 ? UINT64_MAX : ((UINT64_C (1) << part) - 1) << i % 64;

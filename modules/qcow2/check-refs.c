@@ -55,7 +55,7 @@ make_room (struct qcow2_checker *c, struct img_error *err)
     return 0;
   if (c->n_l2 >= MERGE_AT)
     merge (c);
-  if (c->n_l2 <= c->cap_l2 / 2)
+  if (c->n_l2 < c->cap_l2 / 2)
     return 0;
   size_t cap = c->cap_l2 ? c->cap_l2 * 2 : 1024;
   struct qcow2_l2_ref *p = realloc (c->l2, cap * sizeof *p);
@@ -78,8 +78,7 @@ check_l1_entry (struct qcow2_checker *c, uint64_t entry, uint32_t index, bool ac
     qcow2_check_error (c, _("ERROR found L1 entry with reserved bits set: %" PRIx64), entry);
   if (qcow2_count_region (c, offset, c->q->cluster_size, 1, err) < 0)
     return -1;
-  if (active
-      && qcow2_is_one (c, offset >> c->q->cluster_bits) != ((entry & QCOW2_COPIED) != 0))
+  if (active && !qcow2_ones_are (c, offset >> c->q->cluster_bits, 1, entry & QCOW2_COPIED))
     c->copied_wrong = true;
   if (offset & (c->q->cluster_size - 1)) {
     qcow2_check_error (c, _("ERROR l2_offset=%" PRIx64 ": Table is not cluster aligned; L1 entry"

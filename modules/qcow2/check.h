@@ -82,7 +82,7 @@ int qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t lengt
 /* The clusters of BITS, 64 from FIRST (a multiple of 64) on, have a stored refcount of 1. */
 int qcow2_ones_set (struct qcow2_checker *c, uint64_t first, uint64_t bits, struct img_error *err);
 bool qcow2_is_one (const struct qcow2_checker *c, uint64_t cluster);
-/* True when for all N clusters from FIRST "the stored refcount is 1" is WANT. */
+/* True when for all N clusters from FIRST "the stored refcount is 1" is WANT, and known. */
 bool qcow2_ones_are (const struct qcow2_checker *c, uint64_t first, uint64_t n, bool want);
 
 /* ---- check-refcount.c ---- */

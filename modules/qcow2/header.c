@@ -294,7 +294,8 @@ parse_backing (struct qcow2_header *h, struct head *head, struct img_error *err)
 
 /* ---- judging ---- */
 
-/* A table of BYTES at OFFSET: aligned, and inside the FILE_SIZE bytes that are there. */
+/* A table of BYTES at OFFSET: aligned, and inside the FILE_SIZE bytes that are there (UINT64_MAX:
+ * nobody will read it, or the check will say more). */
 static int
 judge_table (const struct qcow2_header *h, const char *what, uint64_t offset, uint64_t bytes,
              uint64_t file_size, struct img_error *err)
@@ -368,6 +369,9 @@ judge (const struct qcow2_header *h, uint64_t file_size, unsigned flags, struct 
   if (h->compression_type > QCOW2_ZSTD)
     return img_error_set (err, ENOTSUP, _("Unsupported compression type %u"),
                           h->compression_type);
+  if ((h->autoclear & QCOW2_AUTOCLEAR_DATA_FILE_RAW)
+      && !(h->incompat & QCOW2_INCOMPAT_DATA_FILE))
+    return img_error_set (err, EINVAL, _("data-file-raw requires a data file"));
   if ((h->incompat & QCOW2_INCOMPAT_EXTENDED_L2)
       && h->cluster_bits < QCOW2_MIN_SUBCLUSTER_CLUSTER_BITS)
     return img_error_set (err, EINVAL, _("extended L2 entries need clusters of 16384 bytes or"
@@ -408,7 +412,8 @@ qcow2_header_read (struct qcow2_header *h, struct img_node *file, unsigned flags
   if (r == 0)
     r = parse_backing (h, &head, err);
   if (r == 0)
-    r = judge (h, img_size (file), flags, err);
+    r = judge (h, flags & (IMG_OPEN_CHECK | IMG_OPEN_NO_IO) ? UINT64_MAX : img_size (file), flags,
+               err);
   if (r == 0)
     r = judge_writing (h, flags, err);
   free (head.buf);

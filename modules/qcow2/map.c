@@ -68,8 +68,7 @@ qcow2_l2_get (struct qcow2 *q, uint64_t guest, uint64_t more, struct qcow2_table
   if (last == index || last + 1 == index)
     more = UINT64_MAX;
   *table = qcow2_cache_get (q->l2_cache, offset, adjoining (q, guest, offset, more), err);
-  return *table ? 0 : img_error_prefix (err, _("L2 table at 0x%" PRIx64 " (L1 index: 0x%" PRIx64
-                                               ")"), q->l1[index] & QCOW2_OFFSET_MASK, index);
+  return *table ? 0 : img_error_prefix (err, _("L2 table of L1 index 0x%" PRIx64), index);
 }
 
 /* ---- the answer ---- */

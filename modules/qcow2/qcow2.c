@@ -73,7 +73,11 @@ load_l1 (struct qcow2 *q, struct img_error *err)
   q->l1 = malloc (bytes + 8);
   if (q->l1 == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
-  if (bytes && img_pread (q->file, q->l1, bytes, q->h.l1_offset, 0, err) < 0)
+  /* Only for a check may it pass the end of the file. */
+  uint64_t size = img_size (q->file), at = q->h.l1_offset;
+  uint64_t there = at < size ? img_min (bytes, size - at) : 0;
+  memset ((uint8_t *) q->l1 + there, 0, bytes - there);
+  if (there && img_pread (q->file, q->l1, there, at, 0, err) < 0)
     return img_error_prefix (err, _("L1 table at 0x%" PRIx64), q->h.l1_offset);
   for (uint32_t i = 0; i < q->h.l1_size; i++)
     q->l1[i] = be64_get (&q->l1[i]);

@@ -249,17 +249,18 @@ enum qcow2_kind {
 };
 
 /* What a standard 8-byte entry (or the first half of an extended one) is.  With a data file, offset
- * 0 is valid when COPIED is set. */
+ * 0 is a place when COPIED is set and the zero flag is not. */
 static inline enum qcow2_kind
 qcow2_entry_kind (const struct qcow2 *q, uint64_t entry)
 {
-  bool host = (entry & QCOW2_OFFSET_MASK) != 0
-              || ((entry & QCOW2_COPIED) && (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE));
   if (entry & QCOW2_COMPRESSED)
     return QCOW2_PACKED;
   if ((entry & QCOW2_ZERO) && !q->extended && q->h.version >= 3)
-    return host ? QCOW2_ZERO_ALLOC : QCOW2_ZERO_PLAIN;
-  return host ? QCOW2_NORMAL : QCOW2_UNALLOCATED;
+    return entry & QCOW2_OFFSET_MASK ? QCOW2_ZERO_ALLOC : QCOW2_ZERO_PLAIN;
+  if ((entry & QCOW2_OFFSET_MASK)
+      || ((entry & QCOW2_COPIED) && (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)))
+    return QCOW2_NORMAL;
+  return QCOW2_UNALLOCATED;
 }
 
 /* "Compressed Clusters Descriptor": start of the stream, bytes to the end of its last sector. */
