@@ -136,6 +136,22 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
 }
 
 int
+img_write_share (struct img_node *node, const struct img_place *place, struct img_node *src,
+                 uint64_t src_offset, unsigned flags, struct img_error *err)
+{
+  if ((place->flags & IMG_PLACE_ENCODED)
+      || !img_within (src_offset, place->length, atomic_load (&src->size)))
+    return 1;
+  if (place->child == IMG_CHILD_SELF && node->driver->kind != IMG_PROTOCOL)
+    return 1;
+  struct img_node *to = place->child == IMG_CHILD_SELF ? node
+                                                       : node->children[place->child].node;
+  if (grow_to (to, place->host_offset + place->length, err) < 0)
+    return -1;
+  return img_copy_range (to, place->host_offset, src, src_offset, place->length, flags, err);
+}
+
+int
 img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err)
 {
   if (node->driver->commit) {

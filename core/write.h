@@ -18,6 +18,10 @@ int img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, 
  * stream). */
 int img_write_place (struct img_node *node, const struct img_place *place, uint64_t delta,
                      const void *buf, uint64_t length, struct img_error *err);
+/* Fills the whole of a plain place with SRC's bytes from SRC_OFFSET on, as img_copy_range does: 0
+ * done, 1 not possible (write it yourself). */
+int img_write_share (struct img_node *node, const struct img_place *place, struct img_node *src,
+                     uint64_t src_offset, unsigned flags, struct img_error *err);
 int img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err);
 void img_write_abandon (struct img_node *node, const struct img_place *place);
 /* As the driver's encode. */

@@ -546,6 +546,22 @@ START_TEST (copy_range)
   ck_assert_int_eq (fake_mem (b)->data[5600], 0);
   ck_assert_int_eq (img_copy_range (dst, 19000, src, 0, 501, 0, &err), -1);
   ck_assert_int_eq (err.code, EINVAL);
+  struct img_node *toy = fake_toy_new (b, NULL, 3 * 4096, 4096, 0);
+  struct img_place place;
+  fake_driver (b)->threads = IMG_THREADS_PARALLEL;
+  atomic_store (&b->size, 0);
+  ck_assert_int_eq (img_write_reserve (toy, 4096, 4096, 0, 0, &place, &err), 0);
+  ck_assert_int_eq (img_write_share (toy, &place, src, 15000, 0, &err), 1); /* too short */
+  ck_assert_int_eq (img_write_share (toy, &place, src, 10000, 0, &err), 0);
+  ck_assert_int_eq (img_write_commit (toy, &place, &err), 0);
+  uint8_t got[3 * 4096];
+  ck_assert_int_eq (img_pread (toy, got, sizeof got, 0, 0, &err), 0);
+  ck_assert_int_eq (got[4095], 0);
+  ck_assert (got[4096] == 8 && got[8191] == 8);
+  ck_assert_int_eq (got[8192], 0);
+  dst->n_children = 0; /* B is the toy's now */
+  free (dst->children[0].name);
+  fake_free (toy);
   a->driver = own;
   fake_free (src);
   fake_free (dst);
