@@ -234,6 +234,8 @@ resolve_data (struct img_walk *w, struct img_block *b, struct img_extent ext,
   }
   if (node == b->layer || !(w->flags & IMG_WALK_HOLES)) /* a protocol's own map told already */
     return 0;
+  if ((w->flags & IMG_WALK_PLAIN) && !through)
+    return 0;
   int hole = in_hole (w, node, b->host_offset, &b->length, err);
   if (hole > 0)
     b->flags = (b->flags & ~(through ? IMG_BLOCK_DATA : 0u)) | IMG_BLOCK_ZERO;

@@ -146,7 +146,8 @@ struct img_block {
 
 enum {
   IMG_WALK_HOLES = 1,  /* also resolve holes of host files: DATA in a hole becomes ZERO as well */
-  IMG_WALK_TOP = 2     /* this layer only: what its backing would define is not PRESENT */
+  IMG_WALK_TOP = 2,    /* this layer only: what its backing would define is not PRESENT */
+  IMG_WALK_PLAIN = 4   /* HOLES only where no format's tables are above them (raw on a file) */
 };
 struct img_walk;
 /* A cursor over [offset, offset + length) that reads each layer's tables once, in order; owned by

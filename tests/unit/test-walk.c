@@ -438,6 +438,31 @@ START_TEST (holes_in_walks)
 }
 END_TEST
 
+START_TEST (holes_under_plain_only)
+{
+  uint64_t s = seed, size = 300 * FAKE_BLOCK;
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_block b;
+  struct img_node *mem = holey (&s, size, 0);
+  struct img_node *toy = fake_toy_new (mem, NULL, size, UNIT, 0);
+  fake_toy_fill (toy, 0, 300);
+  struct img_walk *walk = img_walk_new (toy, 0, size, IMG_WALK_HOLES | IMG_WALK_PLAIN, &err);
+  while (img_walk_next (walk, &b, &err) > 0)
+    ck_assert_uint_eq (b.flags, IMG_BLOCK_DATA | IMG_BLOCK_PRESENT | IMG_BLOCK_HOST);
+  img_walk_free (walk);
+  fake_free (toy);
+  mem = holey (&s, size, 0);
+  struct img_node *plain = fake_plain_new (mem, 0, size, 0);
+  unsigned zero = 0;
+  walk = img_walk_new (plain, 0, size, IMG_WALK_HOLES | IMG_WALK_PLAIN, &err);
+  while (img_walk_next (walk, &b, &err) > 0)
+    zero += (b.flags & IMG_BLOCK_ZERO) != 0;
+  ck_assert_uint_gt (zero, 0);
+  img_walk_free (walk);
+  fake_free (plain);
+}
+END_TEST
+
 /* The file ends inside the last unit, or before it. */
 START_TEST (past_the_host_s_end)
 {
@@ -483,6 +508,7 @@ main (void)
   tcase_add_test (tc, holes_in_windows);
   tcase_add_test (tc, holes_shared);
   tcase_add_test (tc, holes_in_walks);
+  tcase_add_test (tc, holes_under_plain_only);
   tcase_add_test (tc, past_the_host_s_end);
   suite_add_tcase (suite, tc);
   SRunner *runner = srunner_create (suite);
