@@ -52,7 +52,7 @@ struct img_manifest {
   uint32_t abi;
   IMG_VEC (struct img_manifest_driver *) drivers;
   IMG_VEC (const char *) codecs;
-  enum img_manifest_state state;
+  _Atomic enum img_manifest_state state; /* read without the registry's lock */
   char *error; /* BROKEN: why, one line */
   char *text;  /* what the words above point into */
 };

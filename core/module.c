@@ -164,7 +164,8 @@ open_now (lt_user_data data, const char *filename, lt_dladvise advise)
   (void) data;
   (void) advise;
   handle = dlopen (filename, RTLD_NOW | RTLD_LOCAL);
-  if (handle == NULL)
+  /* libltdl tries several folders for a .la: what counts is the file that is there. */
+  if (handle == NULL && (dl_text[0] == '\0' || access (filename, F_OK) == 0))
     snprintf (dl_text, sizeof dl_text, "%s", dlerror ());
   return handle;
 }

@@ -63,6 +63,8 @@ struct img_node *img_node_new (const struct img_driver *driver, const char *file
  * caller's). */
 int img_node_add_child (struct img_node *node, const char *name, struct img_node *child,
                         struct img_error *err);
+/* Puts NAME and ": " before the message, unless it begins with them.  -1. */
+int img_error_name (const char *name, struct img_error *err);
 /* Closes (driver->close when OPENED) and frees NODE and its children, top down, without
  * flushing. */
 void img_node_free (struct img_node *node, bool opened);

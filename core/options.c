@@ -17,6 +17,7 @@
 #include <blkimg/vec.h>
 
 #include "core/i18n.h"
+#include "core/optdesc.h"
 
 struct pair {
   char *key, *value;
@@ -231,8 +232,8 @@ name_matches (const char *pattern, const char *name)
   return *pattern == *name;
 }
 
-static const struct img_optdesc *
-find_desc (const struct img_optdesc *table, const char *name)
+const struct img_optdesc *
+img_optdesc_find (const struct img_optdesc *table, const char *name)
 {
   const struct img_optdesc *d;
 
@@ -331,7 +332,7 @@ check_pair (struct img_opts *opts, size_t i, const struct img_optdesc *table, co
             struct img_error *err)
 {
   const struct pair *p = &opts->pairs.v[i];
-  const struct img_optdesc *d = find_desc (table, p->key);
+  const struct img_optdesc *d = img_optdesc_find (table, p->key);
   const char *value;
   char buf[32];
 

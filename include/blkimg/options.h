@@ -31,7 +31,8 @@ enum img_opttype {
 
 enum {
   IMG_OPTF_HIDDEN = 1,  /* old spelling: accepted, not listed by `-o help` */
-  IMG_OPTF_SECRET = 2   /* never echo the value */
+  IMG_OPTF_SECRET = 2,  /* never echo the value */
+  IMG_OPTF_IDENTITY = 4 /* of open: without it the file name is not the image (offset of raw) */
 };
 
 struct img_optdesc {

@@ -92,7 +92,8 @@ static const enum img_prealloc raw_prealloc_modes[] = { IMG_PREALLOC_OFF, IMG_PR
                                                         IMG_PREALLOC_FULL };
 
 static const struct img_optdesc raw_open_opts[] = {
-  { "offset", IMG_OPT_SIZE, "0", NULL, N_("where in the file the image begins"), 0 },
+  { "offset", IMG_OPT_SIZE, "0", NULL, N_("where in the file the image begins"),
+    IMG_OPTF_IDENTITY },
   { "size", IMG_OPT_SIZE, NULL, NULL, N_("size of the image; if not given, the rest of the file"),
     0 },
   IMG_OPT_END

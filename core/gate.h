@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/gate.h - which files an image may make us open. */
+#ifndef CORE_GATE_H
+#define CORE_GATE_H
+
+#include "core/node.h"
+
+struct img_gate_pass {
+  char *name;        /* what to open, relative names resolved; malloc'ed */
+  bool literal;      /* it is a path whatever it looks like */
+  uint64_t file_id[2]; /* of a local file */
+};
+
+/* Decides on NAME, which NODE's image gives as its WHAT ("backing file").  LITERAL: the format says
+ * that it is a path.  -1: refused; the hint says which option allows it. */
+int img_gate_check (struct img_node *node, const char *what, const char *name, bool literal,
+                    struct img_gate_pass *pass, struct img_error *err);
+
+/* NAME as NODE's image means it: relative to the image.  malloc'ed; NULL when that cannot be told,
+ * or memory runs out. */
+char *img_gate_resolve (const struct img_node *node, const char *name, bool literal);
+
+#endif
