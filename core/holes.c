@@ -18,6 +18,7 @@
 
 #define EDGES_MAX (512 * 1024) /* 4 MiB */
 #define WINDOW_MIN 8
+#define WINDOW_JUMP 256 /* the most after a jump, however far the last walk came */
 #define BATCH 64
 
 struct img_holes {
@@ -141,7 +142,7 @@ cover (struct img_holes *h, struct img_node *node, uint64_t offset, struct img_e
   } else if (offset >= h->end && offset - h->end <= h->end - h->start) {
     h->window = img_min (h->window * 2, EDGES_MAX);
   } else {
-    h->window = img_max (h->window / 4, WINDOW_MIN);
+    h->window = img_max (img_min (h->window / 4, WINDOW_JUMP), WINDOW_MIN);
   }
   restart (h, offset);
   return extend (h, node, offset, h->window, err);
