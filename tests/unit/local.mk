@@ -7,6 +7,9 @@ LDADD = core/libblkimgcore.la $(LTDL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
+unit_tests += %D%/test-compare
+unit_tests += %D%/test-copy
+unit_tests += %D%/test-copy-failures
 unit_tests += %D%/test-error
 unit_tests += %D%/test-io
 unit_tests += %D%/test-iszero
@@ -31,6 +34,10 @@ endif
 endif
 EXTRA_DIST += %D%/seed.h
 unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
+tests_unit_test_compare_SOURCES = %D%/test-compare.c $(unit_fakes)
+tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(unit_fakes)
+tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %D%/copying.h \
+	$(unit_fakes)
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 check_PROGRAMS += $(unit_tests)

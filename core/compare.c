@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* compare: are two images the same?
+ *
+ * Both are walked side by side under one lock; where neither has data nothing is read.  The rest is
+ * dealt in pieces that fit the cache, and compared outside the lock.  What ends the comparison, a
+ * difference or a failure, is an event with an offset: the first in the image counts, whoever finds
+ * it, because everything before it is still looked at.  Nothing behind it is begun.
+ *
+ * Refuses nothing; sizes may differ: past its end an image reads as zero. */
+#include <config.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <blkimg/cleanup.h>
+#include <blkimg/copy.h>
+#include <blkimg/overflow.h>
+
+#include "core/i18n.h"
+#include "core/iszero.h"
+#include "core/node.h"
+#include "core/pool.h"
+#include "core/progress.h"
+#include "core/workers.h"
+
+#define CHUNK (UINT64_C (128) * 1024) /* two of them stay in an L2 cache */
+#define SECTOR UINT64_C (512)
+/* What of a block's flags is its allocation status. */
+#define STATUS                                                                                \
+  (IMG_BLOCK_DATA | IMG_BLOCK_ZERO | IMG_BLOCK_PRESENT | IMG_BLOCK_COMPRESSED | IMG_BLOCK_HOST \
+   | IMG_BLOCK_ENCRYPTED)
+
+struct side {
+  struct img_node *node;
+  uint64_t size;
+  struct img_walk *walk;
+  struct img_block block;
+};
+
+enum event_kind { EVENT_NONE, EVENT_STATUS, EVENT_CONTENT, EVENT_FAILED };
+
+struct event {
+  enum event_kind kind;
+  uint64_t offset;
+  int image;
+  bool status; /* FAILED: the allocation status could not be had */
+  struct img_error err;
+};
+
+struct job {
+  struct side side[2];
+  uint64_t pos, total;
+  bool strict;
+  struct img_progress *progress;
+  pthread_mutex_t deal;
+  pthread_mutex_t lock; /* around event */
+  struct event event;
+  _Atomic uint64_t limit; /* nothing from here on matters any more */
+};
+
+/* Something to look at: bytes of both sides, NULL where one is known to be zero. */
+struct piece {
+  uint64_t offset, length;
+  struct img_node *node[2];
+  uint64_t at[2];
+};
+
+static void
+note_event (struct job *job, const struct event *event)
+{
+  IMG_GUARD (&job->lock);
+  if (job->event.kind != EVENT_NONE && job->event.offset <= event->offset)
+    return;
+  job->event = *event;
+  atomic_store (&job->limit, event->offset);
+}
+
+static void
+note_failure (struct job *job, uint64_t offset, int image, bool status,
+              const struct img_error *err)
+{
+  struct event event = { EVENT_FAILED, offset, image, status, *err };
+  note_event (job, &event);
+}
+
+/* ---- the walk ---- */
+
+/* Makes the block of side I the one at job->pos.  Past the end nothing is there, which reads as
+ * zero. */
+static int
+seek_side (struct job *job, int i)
+{
+  struct side *s = &job->side[i];
+  struct img_error err = IMG_ERROR_INIT;
+  if (job->pos < s->block.offset + s->block.length)
+    return 0;
+  if (job->pos >= s->size) {
+    s->block = (struct img_block) {
+      .offset = job->pos, .length = job->total - job->pos, .flags = IMG_BLOCK_ZERO
+    };
+    return 0;
+  }
+  if (s->walk == NULL)
+    s->walk = img_walk_new (s->node, job->pos, s->size - job->pos, IMG_WALK_HOLES, &err);
+  if (s->walk && img_walk_next (s->walk, &s->block, &err) > 0)
+    return 0;
+  note_failure (job, job->pos, i, true, &err);
+  return -1;
+}
+
+static bool
+is_zero_block (const struct img_block *b)
+{
+  return (b->flags & IMG_BLOCK_ZERO) || !(b->flags & IMG_BLOCK_DATA);
+}
+
+/* 1: *PIECE is to be compared; 0: the end. */
+static int
+deal (struct job *job, struct piece *piece)
+{
+  IMG_GUARD (&job->deal);
+  while (job->pos < job->total && job->pos < atomic_load (&job->limit)) {
+    if (seek_side (job, 0) < 0 || seek_side (job, 1) < 0)
+      return 0;
+    const struct img_block *a = &job->side[0].block, *b = &job->side[1].block;
+    if (job->strict && (a->flags & STATUS) != (b->flags & STATUS)) {
+      struct event event = { .kind = EVENT_STATUS, .offset = job->pos };
+      note_event (job, &event);
+      return 0;
+    }
+    uint64_t n = img_min (a->offset + a->length, b->offset + b->length) - job->pos;
+    bool zero[2] = { is_zero_block (a), is_zero_block (b) };
+    if (!zero[0] || !zero[1])
+      n = img_min (n, CHUNK - job->pos % CHUNK);
+    *piece = (struct piece) { .offset = job->pos, .length = n };
+    for (int i = 0; i < 2; i++) {
+      const struct img_block *block = &job->side[i].block;
+      piece->node[i] = zero[i] ? NULL : block->node;
+      piece->at[i] = block->host_offset + (job->pos - block->offset);
+    }
+    job->pos += n;
+    if (!zero[0] || !zero[1])
+      return 1;
+    img_progress_add (job->progress, n);
+  }
+  return 0;
+}
+
+/* ---- the bytes ---- */
+
+/* Where two buffers differ; N: nowhere. */
+static size_t
+first_difference (const uint8_t *a, const uint8_t *b, size_t n)
+{
+  size_t i = 0;
+  if (memcmp (a, b, n) == 0)
+    return n;
+  while (a[i] == b[i])
+    i++;
+  return i;
+}
+
+static size_t
+first_nonzero (const uint8_t *a, size_t n)
+{
+  size_t i = 0;
+  if (img_is_zero (a, n))
+    return n;
+  while (a[i] == 0)
+    i++;
+  return i;
+}
+
+/* Reads and compares; what it finds is an event. */
+static void
+look (struct job *job, const struct piece *piece, uint8_t *buf[2])
+{
+  struct img_error err = IMG_ERROR_INIT;
+  size_t n = (size_t) piece->length, at;
+  for (int i = 0; i < 2; i++)
+    if (piece->node[i] && img_pread (piece->node[i], buf[i], n, piece->at[i], 0, &err) < 0) {
+      note_failure (job, piece->offset, i, false, &err);
+      return;
+    }
+  if (piece->node[0] && piece->node[1])
+    at = first_difference (buf[0], buf[1], n);
+  else
+    at = first_nonzero (piece->node[0] ? buf[0] : buf[1], n);
+  if (at < n) {
+    uint64_t offset = piece->offset + at;
+    struct event event = { .kind = EVENT_CONTENT, .offset = offset - offset % SECTOR };
+    note_event (job, &event);
+  }
+  img_progress_add (job->progress, n);
+}
+
+static int
+work (struct img_pool *pool, unsigned worker, void *arg, struct img_error *err)
+{
+  struct job *job = arg;
+  struct piece piece;
+  void *p = NULL;
+  (void) pool;
+  (void) worker;
+  if (posix_memalign (&p, 4096, 2 * CHUNK) != 0)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  IMG_CLEANUP (free) uint8_t *room = p;
+  uint8_t *buf[2] = { room, room + CHUNK };
+  while (deal (job, &piece) > 0) {
+    if (img_progress_check (job->progress, err) < 0) {
+      atomic_store (&job->limit, 0); /* for the others, too */
+      return -1;
+    }
+    look (job, &piece, buf);
+  }
+  return 0;
+}
+
+/* ---- the result ---- */
+
+static int
+conclude (const struct job *job, struct img_compare *result, struct img_error *err)
+{
+  const struct event *event = &job->event;
+  switch (event->kind) {
+  case EVENT_FAILED:
+    result->failed_image = event->image;
+    result->failed_status = event->status;
+    *err = event->err;
+    return -1;
+  case EVENT_STATUS:
+  case EVENT_CONTENT:
+    result->result = event->kind == EVENT_STATUS ? IMG_COMPARE_STATUS : IMG_COMPARE_CONTENT;
+    result->offset = event->offset;
+    return 0;
+  default:
+    return 0;
+  }
+}
+
+int
+img_compare (struct img_node *a, struct img_node *b, const struct img_compare_opts *opts,
+             struct img_compare *result, struct img_error *err)
+{
+  uint64_t size[2] = { atomic_load (&a->size), atomic_load (&b->size) };
+  struct job job = {
+    .side = { { .node = a, .size = size[0] }, { .node = b, .size = size[1] } },
+    .total = img_max (size[0], size[1]),
+    .strict = opts->strict,
+    .progress = opts->progress,
+  };
+  *result = (struct img_compare) { .result = IMG_COMPARE_SAME };
+  result->size_differs = job.side[0].size != job.side[1].size;
+  if (result->size_differs && opts->strict) {
+    result->result = IMG_COMPARE_SIZE;
+    return 0;
+  }
+  pthread_mutex_init (&job.deal, NULL);
+  pthread_mutex_init (&job.lock, NULL);
+  atomic_init (&job.limit, UINT64_MAX);
+  img_progress_start (job.progress, job.total);
+  unsigned inflight = (unsigned) img_max (img_workers_inflight (a), img_workers_inflight (b));
+  int r = img_pool_run (img_workers_count (opts->workers, inflight), work, &job, err);
+  if (r == 0)
+    r = conclude (&job, result, err);
+  img_walk_free (job.side[0].walk);
+  img_walk_free (job.side[1].walk);
+  pthread_mutex_destroy (&job.deal);
+  pthread_mutex_destroy (&job.lock);
+  return r;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* core/copy-job.h - what the rooms of the copy engine share.
+ *
+ *   copy.c         img_copy: what the target can do, start and end
+ *   copy-plan.c    deals ranges of the target, in order, from a walk over the sources
+ *   copy-fill.c    reads a range, finds its zeroes, encodes: a slot full of pieces
+ *   copy-place.c   host space for the pieces, their bytes, their commit
+ *   copy-order.c   the window of slots that keeps placing in guest order while all else runs
+ *                  freely
+ *   copy-worker.c  the loop of one thread
+ *
+ * Offsets are the target's guest bytes unless said otherwise.
+ */
+#ifndef CORE_COPY_JOB_H
+#define CORE_COPY_JOB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <blkimg/copy.h>
+#include <blkimg/vec.h>
+
+#include "core/node.h"
+#include "core/rate.h"
+
+struct copy_plan;
+struct copy_order;
+
+/* Where some bytes of a range come from. */
+struct copy_segment {
+  uint64_t offset, length;
+  struct img_node *node; /* NULL: they are zero */
+  uint64_t at;           /* in `node` */
+};
+
+enum copy_kind {
+  COPY_READ,  /* read, look for zeroes, write */
+  COPY_ZERO,  /* make it read as zero */
+  COPY_SHARE  /* one segment, moved by the kernel */
+};
+
+/* One deal: begins on a unit of the target, ends on one or with the copy. */
+struct copy_range {
+  enum copy_kind kind;
+  bool local; /* nothing but moving bytes of local files: more threads do not help */
+  uint64_t offset, length;
+  IMG_VEC (struct copy_segment) segments;
+};
+
+/* A part of a filled slot that is written in one way. */
+struct copy_piece {
+  enum { PIECE_PLAIN, PIECE_ENCODED, PIECE_ZERO, PIECE_SHARE } kind;
+  uint64_t offset, length;
+  const uint8_t *bytes; /* PLAIN, ENCODED */
+  uint64_t encoded;     /* ENCODED: how many bytes */
+};
+
+/* A range on its way through the engine. */
+struct copy_slot {
+  struct copy_range range;
+  uint8_t *buf;     /* guest bytes: job->chunk */
+  uint8_t *encoded; /* streams, one behind the other: job->chunk; only with compress */
+  IMG_VEC (struct copy_piece) pieces;
+  IMG_VEC (struct img_place) places; /* in order; of drivers with reserve */
+  enum { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_PLACED } state; /* copy-order.c's */
+};
+
+/* Whether the kernel moves data: the first range of it is TRIED, alone, and decides. */
+enum copy_sharing { SHARING_NO, SHARING_UNKNOWN, SHARING_TRIED, SHARING_YES };
+
+struct copy_job {
+  struct img_node *dst;
+  struct img_node *const *src;
+  unsigned n_src;
+  struct img_copy_opts opts;
+  uint64_t total;
+
+  uint64_t unit;   /* the target is written in these */
+  uint64_t chunk;  /* most bytes of a range that is read; a multiple of unit */
+  uint64_t grain;  /* zeroes are looked for in these */
+  bool reserves;   /* the target hands out host space */
+  bool zeroed;     /* the target reads as zero, as far as the sources go */
+  bool blank;      /* and behind them, too */
+  unsigned local_max; /* ranges of local bytes at a time; 0: no limit */
+  _Atomic int sharing;      /* enum copy_sharing */
+  _Atomic bool allocating;  /* img_allocate is still worth asking */
+  _Atomic bool stopping;    /* some worker failed */
+
+  struct copy_plan *plan;
+  struct copy_order *order;
+  struct img_rate rate;
+  pthread_mutex_t report;   /* around opts.salvaged */
+};
+
+/* ---- copy-plan.c ---- */
+
+struct copy_plan *copy_plan_new (struct copy_job *job, struct img_error *err);
+void copy_plan_free (struct copy_plan *plan);
+/* 1: RANGE filled; 0: the end.  One thread at a time. */
+int copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err);
+
+/* ---- copy-fill.c ---- */
+
+/* The bytes of RANGE, in slot->buf, and the pieces they make. */
+int copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err);
+/* LENGTH bytes at OFFSET of a segment into BUF, with salvage when that is wanted. */
+int copy_read (struct copy_job *job, const struct copy_segment *segment, uint64_t offset,
+               uint64_t length, uint8_t *buf, struct img_error *err);
+
+/* ---- copy-place.c ---- */
+
+/* Takes host space for the pieces; in guest order when the order of host space counts. */
+int copy_place (struct copy_job *job, struct copy_slot *slot, struct img_error *err);
+/* Writes the pieces and commits them.  On failure nothing of the slot stays reserved. */
+int copy_write (struct copy_job *job, struct copy_slot *slot, struct img_error *err);
+
+/* ---- copy-order.c ---- */
+
+/* ORDERED: places are handed out in guest order, and N slots are in the window. */
+struct copy_order *copy_order_new (struct copy_job *job, bool ordered, unsigned n,
+                                   struct img_error *err);
+void copy_order_free (struct copy_order *order);
+/* 1: *SLOT holds a range to be filled; 0: no more. */
+int copy_order_take (struct copy_order *order, struct copy_slot **slot, struct img_error *err);
+/* SLOT is filled: places and writes it and what stands ready behind it, as the order allows. */
+int copy_order_put (struct copy_order *order, struct copy_slot *slot, struct img_error *err);
+/* Whether the first try to share worked; the deal goes on. */
+void copy_order_shared (struct copy_order *order, bool works);
+/* Wakes everybody up to go home. */
+void copy_order_stop (struct copy_order *order);
+
+/* ---- copy-worker.c ---- */
+
+struct img_pool;
+/* img_pool_work of a struct copy_job. */
+int copy_work (struct img_pool *pool, unsigned worker, void *job, struct img_error *err);
+
+#endif

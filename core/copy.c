@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* copy: img_copy.  Finds out what the target can do and how the work is cut, then lets the workers
+ * go.  The rooms are listed in copy-job.h.
+ *
+ * Refuses: sources that do not fit, compression where the format has none. */
+#include <config.h>
+
+#include <string.h>
+
+#include <blkimg/overflow.h>
+
+#include "core/copy-job.h"
+#include "core/i18n.h"
+#include "core/pool.h"
+#include "core/progress.h"
+#include "core/workers.h"
+
+#define CHUNK (UINT64_C (256) * 1024) /* with its encoded twin it stays in an L2 cache */
+#define CHUNK_MIN (UINT64_C (64) * 1024)
+#define BUFFERS_MAX (UINT64_C (16) << 20)
+#define GRAIN 4096u     /* what file systems allocate */
+#define LOCAL_MAX 2     /* threads that move bytes between local files: more only wait in line */
+
+static int
+add_sizes (struct copy_job *job, struct img_error *err)
+{
+  for (unsigned i = 0; i < job->n_src; i++)
+    if (!img_add (job->total, atomic_load (&job->src[i]->size), &job->total))
+      return img_error_set (err, EFBIG, _("the sources are too long together"));
+  if (job->total <= atomic_load (&job->dst->size))
+    return 0;
+  return img_error_set (err, EINVAL, _("%s: %llu bytes do not fit into %llu"),
+                        job->dst->filename, (unsigned long long) job->total,
+                        (unsigned long long) atomic_load (&job->dst->size));
+}
+
+/* Sizes of the work.  N: workers. */
+static void
+cut_work (struct copy_job *job, unsigned n)
+{
+  const struct img_limits *limits = &job->dst->limits;
+  job->unit = img_max (job->reserves ? limits->alloc_unit : limits->request_align, 1);
+  if (job->opts.compress && limits->encode_unit)
+    job->unit = limits->encode_unit;
+  job->chunk = CHUNK;
+  while (n * job->chunk > BUFFERS_MAX && job->chunk > CHUNK_MIN)
+    job->chunk /= 2;
+  job->chunk = img_div_up (job->chunk, job->unit) * job->unit;
+  uint64_t grain = img_min (GRAIN, img_max (job->opts.sparse, 1));
+  job->grain = img_div_up (grain, job->unit) * job->unit;
+}
+
+/* A target that need not be looked at: it was just made, or can be wiped in one go. */
+static int
+wipe_target (struct copy_job *job, struct img_error *err)
+{
+  struct img_node *dst = job->dst;
+  job->blank = job->opts.target_is_zero || (dst->flags & IMG_OPEN_NEW);
+  job->zeroed = job->blank;
+  if (job->zeroed || job->opts.overlay || dst->backing || job->opts.sparse == 0)
+    return 0;
+  struct img_error why = IMG_ERROR_INIT;
+  if (img_zero (dst, 0, job->total, IMG_IO_UNMAP | IMG_IO_NO_FALLBACK, &why) == 0)
+    job->zeroed = true;
+  else if (why.code != ENOTSUP) {
+    *err = why;
+    return -1;
+  }
+  return 0;
+}
+
+static int
+first_sharing (const struct copy_job *job)
+{
+  const struct img_copy_opts *o = &job->opts;
+  if (o->compress || (o->copy_range && o->salvage))
+    return SHARING_NO;
+  if (o->reflink == IMG_REFLINK_NEVER && !o->copy_range)
+    return SHARING_NO;
+  /* Sharing would leave the zeroes inside data unallocated in neither file: what was asked for is
+   * a target that is written in full. */
+  return o->sparse == 0 && !o->copy_range && o->reflink != IMG_REFLINK_ALWAYS ? SHARING_NO
+                                                                              : SHARING_UNKNOWN;
+}
+
+static int
+run (struct copy_job *job, unsigned n, bool ordered, struct img_error *err)
+{
+  /* Ordered, twice the slots: one to fill while another waits for those before it. */
+  job->plan = copy_plan_new (job, err);
+  job->order = job->plan ? copy_order_new (job, ordered, ordered ? 2 * n : n, err) : NULL;
+  int r = job->order ? img_pool_run (n, copy_work, job, err) : -1;
+  copy_order_free (job->order);
+  copy_plan_free (job->plan);
+  return r;
+}
+
+int
+img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
+          const struct img_copy_opts *opts, struct img_error *err)
+{
+  struct copy_job job = { .dst = dst, .src = src, .n_src = n_src };
+  memcpy (&job.opts, opts, img_min (opts->struct_size, sizeof job.opts));
+  job.reserves = dst->driver->reserve != NULL;
+  if (job.opts.compress && !(dst->driver->caps & IMG_CAP_COMPRESS))
+    return img_error_set (err, ENOTSUP, _("%s: the %s format has no compression"),
+                          dst->filename, dst->driver->name);
+  if (add_sizes (&job, err) < 0 || img_progress_check (job.opts.progress, err) < 0)
+    return -1;
+  if (job.total == 0)
+    return 0;
+  unsigned inflight = img_workers_inflight (dst);
+  for (unsigned i = 0; i < n_src; i++)
+    inflight = (unsigned) img_max (inflight, img_workers_inflight (src[i]));
+  unsigned n = img_workers_count (job.opts.workers, inflight);
+  cut_work (&job, n);
+  if (wipe_target (&job, err) < 0)
+    return -1;
+  if (job.opts.workers == 0 && inflight == 0 && !job.opts.compress)
+    job.local_max = LOCAL_MAX;
+  atomic_init (&job.sharing, first_sharing (&job));
+  atomic_init (&job.allocating, !job.reserves);
+  pthread_mutex_init (&job.report, NULL);
+  img_rate_init (&job.rate, job.opts.rate);
+  img_progress_start (job.opts.progress, job.total);
+  int r = run (&job, n, job.reserves && !job.opts.out_of_order, err);
+  img_rate_release (&job.rate);
+  pthread_mutex_destroy (&job.report);
+  return r;
+}
