@@ -16,7 +16,9 @@ unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
+unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
+unit_tests += %D%/test-qcow2-tables
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
@@ -95,3 +97,7 @@ tests_unit_test_module_LDADD = $(unit_shared)
 
 # qcow2: the parts of the driver by themselves.
 tests_unit_test_qcow2_layout_LDADD = modules/qcow2/libqcow2.la $(LDADD)
+tests_unit_test_qcow2_header_SOURCES = %D%/test-qcow2-header.c $(unit_fakes)
+tests_unit_test_qcow2_header_LDADD = modules/qcow2/libqcow2.la $(LDADD)
+tests_unit_test_qcow2_tables_SOURCES = %D%/test-qcow2-tables.c $(unit_fakes)
+tests_unit_test_qcow2_tables_LDADD = modules/qcow2/libqcow2.la $(LDADD)
