@@ -37,6 +37,46 @@ tools_img_LDADD = $(tools_ldadd)
 command_pods += %D%/img.pod
 command_pages += %D%/img.1
 
+bin_PROGRAMS += tools/img-check
+tools_img_check_SOURCES = %D%/img-check.c
+tools_img_check_CPPFLAGS = $(tools_cppflags)
+tools_img_check_LDFLAGS = $(tools_ldflags)
+tools_img_check_LDADD = $(tools_ldadd)
+command_pods += %D%/img-check.pod
+command_pages += %D%/img-check.1
+
+bin_PROGRAMS += tools/img-create
+tools_img_create_SOURCES = %D%/img-create.c
+tools_img_create_CPPFLAGS = $(tools_cppflags)
+tools_img_create_LDFLAGS = $(tools_ldflags)
+tools_img_create_LDADD = $(tools_ldadd)
+command_pods += %D%/img-create.pod
+command_pages += %D%/img-create.1
+
+bin_PROGRAMS += tools/img-info
+tools_img_info_SOURCES = %D%/img-info.c
+tools_img_info_CPPFLAGS = $(tools_cppflags)
+tools_img_info_LDFLAGS = $(tools_ldflags)
+tools_img_info_LDADD = $(tools_ldadd)
+command_pods += %D%/img-info.pod
+command_pages += %D%/img-info.1
+
+bin_PROGRAMS += tools/img-map
+tools_img_map_SOURCES = %D%/img-map.c
+tools_img_map_CPPFLAGS = $(tools_cppflags)
+tools_img_map_LDFLAGS = $(tools_ldflags)
+tools_img_map_LDADD = $(tools_ldadd)
+command_pods += %D%/img-map.pod
+command_pages += %D%/img-map.1
+
+bin_PROGRAMS += tools/img-measure
+tools_img_measure_SOURCES = %D%/img-measure.c
+tools_img_measure_CPPFLAGS = $(tools_cppflags)
+tools_img_measure_LDFLAGS = $(tools_ldflags)
+tools_img_measure_LDADD = $(tools_ldadd)
+command_pods += %D%/img-measure.pod
+command_pages += %D%/img-measure.1
+
 bin_PROGRAMS += tools/img-modules
 tools_img_modules_SOURCES = %D%/img-modules.c
 tools_img_modules_CPPFLAGS = $(tools_cppflags)

@@ -100,7 +100,7 @@ static const struct img_optdesc raw_open_opts[] = {
 };
 
 static const struct img_optdesc raw_create_opts[] = {
-  { "preallocation", IMG_OPT_ENUM, "off", raw_prealloc_words,
+  { "preallocation", IMG_OPT_ENUM, NULL, raw_prealloc_words,
     N_("how to take space: off, falloc (take it), full (write it)"), 0 },
   IMG_OPT_END
 };

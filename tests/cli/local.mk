@@ -4,5 +4,6 @@ cli_tests =
 cli_tests += %D%/completion.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/modules.sh
+cli_tests += %D%/raw.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests) %D%/lib.sh

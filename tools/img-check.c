@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* img-check: is an image consistent? */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <blkimg/module.h>
+
+#include "common/i18n.h"
+#include "common/opt-image.h"
+#include "common/out.h"
+
+enum { EXIT_CORRUPT = 2, EXIT_LEAKS = 3, EXIT_NO_CHECK = 63 };
+
+struct args {
+  struct image_args image;
+  int repair, output;
+  bool quiet;
+};
+
+static const char *const repair_words[] = { "leaks", "all", NULL };
+
+static const struct opt opts[] = {
+  OPT_FORMAT_ROW ('f', "format", struct args, image.format),
+  OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
+  OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
+  OPT_CHOICE_ROW ('r', "repair", repair_words, struct args, repair,
+                  N_("mend what was found, then look again")),
+  OPT_SHARE_ROW (struct args, image),
+  OPT_OUTPUT_ROW (struct args, output),
+  OPT_QUIET_ROW (struct args, quiet),
+  OPT_OBJECT_ROW (struct args, image),
+  OPT_TRUST_ROWS (struct args, image),
+  OPT_END_ROW
+};
+
+static void
+say (void *arg, bool corruption, const char *line)
+{
+  const struct args *args = arg;
+
+  if (!args->quiet)
+    fprintf (stderr, "%s%s\n", corruption ? "ERROR " : "", line);
+}
+
+/* ---- output ---- */
+
+/* Natively every counter is there; qemu-img leaves zeroes out. */
+static void
+put (struct img_value *v, const char *key, uint64_t n)
+{
+  if (n > 0 || !tool_compat ())
+    img_value_set_uint (v, key, n);
+}
+
+static void
+print_json (struct img_node *node, const struct img_check *c)
+{
+  struct img_value *v = img_value_object ();
+
+  img_value_set_string (v, "filename", img_filename (node));
+  img_value_set_string (v, "format", img_driver_name (node));
+  img_value_set_uint (v, "check-errors", c->check_errors);
+  put (v, "image-end-offset", c->image_end_offset);
+  put (v, "corruptions", c->corruptions);
+  put (v, "leaks", c->leaks);
+  put (v, "corruptions-fixed", c->corruptions_fixed);
+  put (v, "leaks-fixed", c->leaks_fixed);
+  put (v, "total-clusters", c->total_clusters);
+  put (v, "allocated-clusters", c->allocated_clusters);
+  put (v, "fragmented-clusters", c->fragmented_clusters);
+  put (v, "compressed-clusters", c->compressed_clusters);
+  out_json (v);
+  img_value_free (v);
+}
+
+static double
+percent (uint64_t part, uint64_t whole)
+{
+  return whole ? (double) part * 100 / (double) whole : 0;
+}
+
+static void
+print_human (const struct img_check *c)
+{
+  if (c->corruptions == 0 && c->leaks == 0 && c->check_errors == 0)
+    printf ("No errors were found on the image.\n");
+  if (c->corruptions)
+    printf ("\n%" PRIu64 " errors were found on the image.\n"
+            "Data may be corrupted, or further writes to the image may corrupt it.\n",
+            c->corruptions);
+  if (c->leaks)
+    printf ("\n%" PRIu64 " leaked clusters were found on the image.\n"
+            "This means waste of disk space, but no harm to data.\n", c->leaks);
+  if (c->check_errors)
+    printf ("\n%" PRIu64 " internal errors have occurred during the check.\n", c->check_errors);
+  if (c->total_clusters && c->allocated_clusters)
+    printf ("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, "
+            "%0.2f%% compressed clusters\n",
+            c->allocated_clusters, c->total_clusters,
+            percent (c->allocated_clusters, c->total_clusters),
+            percent (c->fragmented_clusters, c->allocated_clusters),
+            percent (c->compressed_clusters, c->allocated_clusters));
+  if (c->image_end_offset)
+    printf ("Image end offset: %" PRIu64 "\n", c->image_end_offset);
+}
+
+/* ---- the work ---- */
+
+static struct img_check
+new_check (struct args *args)
+{
+  return (struct img_check) { .struct_size = sizeof (struct img_check), .say = say,
+                              .say_arg = args };
+}
+
+/* After a repair the image is looked at again; what was fixed is kept. */
+static int
+look_again (struct img_node *node, struct args *args, struct img_check *c, struct img_error *err)
+{
+  struct img_check again = new_check (args);
+
+  if (c->corruptions_fixed == 0 && c->leaks_fixed == 0)
+    return 0;
+  if (args->output == OUTPUT_HUMAN && !args->quiet)
+    printf (_("The following inconsistencies were found and repaired:\n\n"
+              "    %" PRIu64 " leaked clusters\n    %" PRIu64 " corruptions\n\n"
+              "Double checking the fixed image now...\n"),
+            c->leaks_fixed, c->corruptions_fixed);
+  if (img_check (node, &again, 0, err) < 0)
+    return -1;
+  again.corruptions_fixed = c->corruptions_fixed;
+  again.leaks_fixed = c->leaks_fixed;
+  *c = again;
+  return 0;
+}
+
+static int
+status_of (const struct img_check *c)
+{
+  if (c->check_errors)
+    return EXIT_FAILURE; /* it did not see everything */
+  if (c->corruptions)
+    return EXIT_CORRUPT;
+  return c->leaks ? EXIT_LEAKS : EXIT_SUCCESS;
+}
+
+static int
+check (struct img_node *node, struct args *args)
+{
+  static const unsigned repairs[] = { 0, IMG_REPAIR_LEAKS, IMG_REPAIR_LEAKS | IMG_REPAIR_ERRORS };
+  const struct img_driver *driver;
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_check c = new_check (args);
+
+  driver = img_driver_find (img_driver_name (node), &err);
+  if (driver && driver->check == NULL) {
+    tool_say (_("This image format does not support checks"));
+    return EXIT_NO_CHECK;
+  }
+  if (img_check (node, &c, repairs[args->repair + 1], &err) < 0 ||
+      look_again (node, args, &c, &err) < 0)
+    return tool_fail (&err);
+  if (args->output == OUTPUT_JSON && !(args->quiet && tool_compat ()))
+    print_json (node, &c);
+  else if (args->output == OUTPUT_HUMAN && !args->quiet)
+    print_human (&c);
+  return status_of (&c);
+}
+
+static int
+run (void *data, int n, char **names)
+{
+  struct args *args = data;
+  unsigned flags = IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING;
+  struct img_open_params params;
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *node;
+  int status;
+
+  if (n != 1)
+    return tool_usage (_("Expecting one image file name"));
+  if (args->repair >= 0 && args->image.share)
+    return tool_usage (_("-U only looks: it does not go with -r"));
+  if (args->repair >= 0)
+    flags |= IMG_OPENF_RDWR;
+  params = image_open_params (&args->image, flags);
+  node = img_open (names[0], &params, &err);
+  if (node == NULL)
+    return tool_fail (&err);
+  status = check (node, args);
+  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
+    status = tool_fail (&err);
+  return status;
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct command command = {
+    "check", N_("Check whether an image is consistent."), N_("FILE"), opts, run
+  };
+  struct args args = { .output = OUTPUT_HUMAN, .repair = -1 };
+
+  return tool_main (argc, argv, &command, &args);
+}

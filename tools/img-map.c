@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* img-map: where the bytes of an image are. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <blkimg/overflow.h>
+
+#include "common/i18n.h"
+#include "common/opt-image.h"
+
+struct args {
+  struct image_args image;
+  struct opt_number start, length;
+  int output;
+};
+
+static const struct opt opts[] = {
+  OPT_FORMAT_ROW ('f', "format", struct args, image.format),
+  OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
+  OPT_SIZE_ROW ('s', "start-offset", N_("BYTES"), struct args, start, N_("begin there")),
+  OPT_SIZE_ROW ('l', "max-length", N_("BYTES"), struct args, length, N_("map that much")),
+  OPT_SHARE_ROW (struct args, image),
+  OPT_OUTPUT_ROW (struct args, output),
+  OPT_OBJECT_ROW (struct args, image),
+  OPT_TRUST_ROWS (struct args, image),
+  OPT_END_ROW
+};
+
+static const char *
+truth (bool b)
+{
+  return b ? "true" : "false";
+}
+
+static void
+print_json (const struct img_block *b, bool first)
+{
+  printf ("%s{ \"start\": %" PRIu64 ", \"length\": %" PRIu64 ", \"depth\": %u, \"present\": %s, "
+          "\"zero\": %s, \"data\": %s, \"compressed\": %s",
+          first ? "[" : ",\n", b->offset, b->length, b->depth,
+          truth (b->flags & IMG_BLOCK_PRESENT), truth (b->flags & IMG_BLOCK_ZERO),
+          truth (b->flags & IMG_BLOCK_DATA), truth (b->flags & IMG_BLOCK_COMPRESSED));
+  if (b->flags & IMG_BLOCK_HOST)
+    printf (", \"offset\": %" PRIu64, b->host_offset);
+  putchar ('}');
+}
+
+/* Only what can be read from a file by offset fits this form. */
+static int
+print_human (const struct img_block *b, struct img_error *err)
+{
+  if ((b->flags & IMG_BLOCK_DATA) && !(b->flags & IMG_BLOCK_HOST))
+    return img_error_set (err, ENOTSUP,
+                          _("File contains external, encrypted or compressed clusters."));
+  if ((b->flags & (IMG_BLOCK_DATA | IMG_BLOCK_ZERO)) == IMG_BLOCK_DATA)
+    printf ("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", b->offset, b->length,
+            b->host_offset, img_filename (b->node));
+  return 0;
+}
+
+static int
+print_map (struct img_walk *walk, int output, struct img_error *err)
+{
+  struct img_block b;
+  bool first = true;
+  int rc;
+
+  if (output == OUTPUT_HUMAN)
+    printf ("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
+  while ((rc = img_walk_next (walk, &b, err)) > 0) {
+    if (output == OUTPUT_JSON)
+      print_json (&b, first);
+    else if (print_human (&b, err) < 0)
+      return -1;
+    first = false;
+  }
+  if (output == OUTPUT_JSON && rc == 0)
+    puts (first ? "[]" : "]");
+  return rc;
+}
+
+/* Holes of the files below are zeroes, whatever a format's tables say.  qemu-img looks for them
+ * only under raw images, and where a format seems to have been given space that it has not used. */
+static unsigned
+walk_flags (struct img_node *node)
+{
+  struct img_error ignored;
+  struct img_value *info;
+  const struct img_value *file;
+  uint64_t length, used, slack;
+
+  if (!tool_compat () || (info = img_info (node, &ignored)) == NULL)
+    return IMG_WALK_HOLES;
+  file = img_value_get (img_value_at (img_value_get (info, "children"), 0), "info");
+  length = img_value_uint (img_value_get (file, "virtual-size"));
+  used = img_value_uint (img_value_get (file, "actual-size"));
+  slack = img_max (used / 9, 2 * img_value_uint (img_value_get (info, "cluster-size")));
+  img_value_free (info);
+  return length > used && length - used > slack ? IMG_WALK_HOLES
+                                                : IMG_WALK_HOLES | IMG_WALK_PLAIN;
+}
+
+static int
+map (struct img_node *node, const struct args *args, struct img_error *err)
+{
+  uint64_t size = img_size (node), start = args->start.value, rest;
+  struct img_block none = { .offset = start };
+  struct img_walk *walk;
+  int rc;
+
+  rest = start < size ? size - start : 0;
+  if (args->length.given && args->length.value < rest)
+    rest = args->length.value;
+  start = size - rest < start ? size - rest : start;
+  if (rest == 0 && tool_compat () && args->output == OUTPUT_JSON) {
+    print_json (&none, true);
+    puts ("]");
+    return 0;
+  }
+  walk = img_walk_new (node, start, rest, walk_flags (node), err);
+  if (walk == NULL)
+    return -1;
+  rc = print_map (walk, args->output, err);
+  img_walk_free (walk);
+  return rc;
+}
+
+static int
+run (void *data, int n, char **names)
+{
+  struct args *args = data;
+  struct img_open_params params = image_open_params (&args->image, 0);
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *node;
+  int rc;
+
+  if (n != 1)
+    return tool_usage (_("Expecting one image file name"));
+  node = img_open (names[0], &params, &err);
+  if (node == NULL)
+    return tool_fail (&err);
+  rc = map (node, args, &err);
+  if (rc < 0)
+    tool_fail (&err);
+  if (img_close (node, &err) < 0 && rc == 0)
+    rc = tool_fail (&err);
+  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct command command = {
+    "map", N_("Print where the bytes of an image are."), N_("FILE"), opts, run
+  };
+  struct args args = { .output = OUTPUT_HUMAN };
+
+  return tool_main (argc, argv, &command, &args);
+}
