@@ -316,6 +316,16 @@ read_run (struct qcow2 *q, struct qcow2_decompress *d, const struct run *run,
   return 0;
 }
 
+int
+qcow2_packed_read (struct qcow2 *q, uint64_t entry, uint64_t guest, uint8_t *buf,
+                   struct img_error *err)
+{
+  struct qcow2_decompress *d = decompress_of (q, err);
+  struct run run = { .guest = guest, .age = q->packed_age, .n = 1, .entry = { entry } };
+  struct request req = { .offset = guest, .end = guest + q->cluster_size, .buf = buf };
+  return d ? read_run (q, d, &run, &req, err) : -1;
+}
+
 /* The cluster at OFFSET was compressed when the caller mapped it and was written since.  *LENGTH:
  * how much of it was read. */
 static int

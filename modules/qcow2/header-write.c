@@ -154,7 +154,7 @@ qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_erro
 }
 
 int
-qcow2_header_write (struct qcow2 *q, struct img_error *err)
+qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
   if (buf == NULL)
@@ -162,5 +162,7 @@ qcow2_header_write (struct qcow2 *q, struct img_error *err)
   q->h.autoclear &= QCOW2_AUTOCLEAR_DATA_FILE_RAW;
   if (qcow2_header_encode (&q->h, buf, err) < 0)
     return -1;
+  if (blank)
+    be32_put (buf, 0);
   return img_pwrite (q->file, buf, q->cluster_size, 0, 0, err);
 }

@@ -2,6 +2,7 @@
 # libqcow2.la is all of the driver but its table: unit tests link it too.
 noinst_LTLIBRARIES += modules/qcow2/libqcow2.la
 modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h %D%/check.h
+modules_qcow2_libqcow2_la_SOURCES += %D%/alloc.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/bitmap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/check-copied.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/check-count.c
@@ -14,15 +15,25 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/compressed.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/create-layout.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/create-options.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/create.c %D%/create.h
+modules_qcow2_libqcow2_la_SOURCES += %D%/encode.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/flush.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/header-write.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/header.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/info.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/l2.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/luks-info.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/map.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/measure.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/pack.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pool.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/refcount.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/resize.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/snapshot.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/tables.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/write-sub.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/write.c %D%/write.h
+modules_qcow2_libqcow2_la_SOURCES += %D%/writer.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/zero.c
 modules_qcow2_libqcow2_la_CPPFLAGS = $(module_cppflags)
 
 if MODULE_QCOW2

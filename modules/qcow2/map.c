@@ -94,7 +94,7 @@ emit_part (struct out *out, uint64_t guest, uint64_t length, uint32_t kind, uint
            uint64_t host)
 {
   uint64_t skip = out->pos - guest;
-  if (length <= skip)
+  if (length <= skip || done (out))
     return true;
   length = img_min (length - skip, out->end - out->pos);
   bool has_host = kind == IMG_EXTENT_DATA || (flags & IMG_EXTENT_HOST);

@@ -24,6 +24,8 @@ static const struct img_optdesc open_opts[] = {
     N_("what is read of an L2 table at a time (64K, or the cluster size)"), 0 },
   { "refcount-cache-size", IMG_OPT_SIZE, NULL, NULL,
     N_("memory for cached refcount blocks (1M)"), 0 },
+  { "compress-level", IMG_OPT_NUMBER, NULL, NULL,
+    N_("effort of compression; what the levels are depends on the codec"), 0 },
   IMG_OPT_END
 };
 
@@ -51,7 +53,7 @@ set_geometry (struct qcow2 *q)
   q->rb_bits = h->cluster_bits + 3 - h->refcount_order;
   q->slice_size = (uint32_t) img_min (q->cluster_size, SLICE);
   img_node_set_size (q->node, h->size);
-  img_node_limits_mut (q->node)->alloc_unit = (uint32_t) q->cluster_size;
+  img_node_limits_mut (q->node)->alloc_unit = 1u << q->sub_bits;
   img_node_limits_mut (q->node)->encode_unit = (uint32_t) q->cluster_size;
 }
 

@@ -121,8 +121,8 @@ void qcow2_header_free (struct qcow2_header *h);
  * first.  ENOSPC when all that does not fit. */
 int qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err);
 /* Encodes and writes the first cluster of q (does not flush).  Clears autoclear bits that we do not
- * keep up while writing. */
-int qcow2_header_write (struct qcow2 *q, struct img_error *err);
+ * keep up while writing.  BLANK: without the magic, the image is not whole yet. */
+int qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err);
 
 /* ---- the table cache ---- */
 
@@ -323,6 +323,10 @@ int qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct i
                unsigned n, struct img_error *err);
 int qcow2_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset,
                  struct img_error *err);
+/* The compressed cluster that ENTRY refers to, into cluster_size bytes at BUF.  Does not look at
+ * tables, so q->lock may be held. */
+int qcow2_packed_read (struct qcow2 *q, uint64_t entry, uint64_t guest, uint8_t *buf,
+                       struct img_error *err);
 void qcow2_decompress_free (struct qcow2_decompress *d);
 int qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct img_error *err);
 int qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
