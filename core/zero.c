@@ -200,8 +200,6 @@ zero_units (struct img_node *node, uint64_t offset, uint64_t length, unsigned fl
 {
   uint64_t unit = img_max (node->limits.alloc_unit, 1), end = offset + length;
   uint64_t from = img_div_up (offset, unit) * unit, to = end - end % unit;
-  if (end == atomic_load (&node->size)) /* what is there of the last unit is all of it */
-    to = img_div_up (end, unit) * unit;
   int r = 0;
   if (from > to) { /* inside one unit, without its start and its end */
     r = zero_part (node, offset, end, flags, err);

@@ -12,6 +12,7 @@ unit_tests += %D%/test-copy
 unit_tests += %D%/test-copy-failures
 unit_tests += %D%/test-error
 unit_tests += %D%/test-io
+unit_tests += %D%/test-io-threads
 unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
@@ -42,6 +43,7 @@ tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(uni
 tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %D%/copying.h \
 	$(unit_fakes)
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
+tests_unit_test_io_threads_SOURCES = %D%/test-io-threads.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)

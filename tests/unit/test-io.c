@@ -9,7 +9,6 @@
 
 #include <blkimg/overflow.h>
 
-#include "core/pool.h"
 #include "core/write.h"
 #include "fake.h"
 #include "seed.h"
@@ -208,71 +207,6 @@ START_TEST (random_images)
 {
   for (unsigned round = 0; round < 400; round++)
     random_image (seed + round);
-}
-END_TEST
-
-/* ---- many threads ---- */
-
-struct crowd {
-  struct img_node *node;
-  uint64_t size, share;
-  atomic_uint next;
-};
-
-/* Each thread owns a slice whose ends lie inside units. */
-static int
-scribble (struct img_pool *pool, unsigned worker, void *arg, struct img_error *err)
-{
-  struct crowd *crowd = arg;
-  (void) pool, (void) worker;
-  unsigned number = atomic_fetch_add (&crowd->next, 1);
-  uint64_t s = seed + number, start = number * crowd->share;
-  uint8_t *own = calloc (1, crowd->share), *back = malloc (crowd->share);
-  int r = 0;
-  for (int i = 0; i < 200 && r == 0; i++) {
-    uint64_t at = rnd_below (&s, crowd->share), n = 1 + rnd_below (&s, crowd->share - at);
-    if (rnd_below (&s, 3)) {
-      rnd_fill (&s, own + at, n);
-      r = img_pwrite (crowd->node, own + at, n, start + at, 0, err);
-    } else {
-      memset (own + at, 0, n);
-      r = img_zero (crowd->node, start + at, n, 0, err);
-    }
-    if (r == 0)
-      r = img_pread (crowd->node, back, crowd->share, start, 0, err);
-    if (r == 0 && memcmp (own, back, crowd->share) != 0)
-      r = img_error_set (err, EILSEQ, "slice %u differs after step %d", number, i);
-  }
-  free (own);
-  free (back);
-  return r;
-}
-
-static void
-run_crowd (struct img_node *node, uint64_t size)
-{
-  struct img_error err = IMG_ERROR_INIT;
-  struct crowd crowd = { .node = node, .size = size, .share = size / 6 };
-  int r = img_pool_run (6, scribble, &crowd, &err);
-  ck_assert_msg (r == 0, "%s", err.message);
-  if (node->driver->reserve)
-    ck_assert_uint_eq (fake_toy_overlaps (node), 0);
-  fake_free (node);
-}
-
-START_TEST (many_writers)
-{
-  uint64_t size = 6 * 5003;
-  for (unsigned i = 0; i < 4; i++) {
-    struct img_node *mem = fake_mem_new (0, MEM_CAP, IMG_OPEN_RDWR);
-    mem->limits.request_align = i & 2 ? 512 : 1;
-    run_crowd (fake_toy_new (mem, NULL, size, i & 1 ? 512 : 4096, i & 1 ? FAKE_PARALLEL : 0),
-               size);
-    mem = fake_mem_new (size, MEM_CAP, IMG_OPEN_RDWR);
-    mem->limits.request_align = i & 2 ? 512 : 1;
-    mem->limits.mem_align = i & 1 ? 512 : 0;
-    run_crowd (mem, size);
-  }
 }
 END_TEST
 
@@ -576,7 +510,6 @@ main (void)
   seed = test_seed ();
   tcase_set_timeout (tc, 120);
   tcase_add_test (tc, random_images);
-  tcase_add_test (tc, many_writers);
   tcase_add_test (tc, bounds);
   tcase_add_test (tc, read_only);
   tcase_add_test (tc, enormous);

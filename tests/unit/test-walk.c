@@ -25,7 +25,7 @@ static const char *const nonsense[] = {
   "none", "count 0", "count too high", "length 0", "offset before", "offset behind", "gap",
   "overlap", "too long", "kind", "no such child", "itself as child", "host wraps",
   "zero with a bad place",
-  "negative",
+  "negative", "last length 0",
 };
 
 struct hostile {
@@ -60,6 +60,7 @@ hostile_map (struct img_node *node, uint64_t offset, uint64_t length, struct img
   case 12: ext[0].host_offset = UINT64_MAX; break;
   case 13: ext[1].flags = IMG_EXTENT_HOST, ext[1].child = 5; break;
   case 14: return INT_MIN;
+  case 15: ext[1].length = 0; break;
   }
   return 2;
 }
@@ -322,6 +323,7 @@ START_TEST (holes_remembered)
     uint64_t offset = rnd_below (&s, size);
     compare_holes (mem, offset, 1 + rnd_below (&s, size - offset));
   }
+  compare_holes (mem, size - 1, 1); /* to the end */
   unsigned maps = atomic_load (&fake_mem (mem)->maps);
   struct img_extent ext;
   struct img_error err = IMG_ERROR_INIT;
