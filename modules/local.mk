@@ -20,6 +20,7 @@ include %D%/nbd/local.mk
 include %D%/file/local.mk
 include %D%/qcow2/local.mk
 include %D%/raw/local.mk
+include %D%/vdi/local.mk
 include %D%/template/local.mk
 include %D%/zstd/local.mk
 

@@ -41,7 +41,7 @@ raw_open (struct img_node *node, const struct img_opts *opts, unsigned flags, st
                           _("offset %" PRIu64 " and size %" PRIu64
                             " reach past the end of the file (%" PRIu64 " bytes)"),
                           r->offset, size, length);
-  if (!img_round_up (size, SECTOR, &size))
+  if (r->offset % SECTOR == 0 && !img_round_up (size, SECTOR, &size))
     return img_error_set (err, EFBIG, _("the image is too large"));
   img_node_set_size (node, size);
   return 0;
@@ -87,33 +87,22 @@ raw_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
 
 /* ---- create and measure ---- */
 
-static const char *const raw_prealloc_words[] = { "off", "falloc", "full", NULL };
-static const enum img_prealloc raw_prealloc_modes[] = { IMG_PREALLOC_OFF, IMG_PREALLOC_FALLOC,
-                                                        IMG_PREALLOC_FULL };
-
 static const struct img_optdesc raw_open_opts[] = {
-  { "offset", IMG_OPT_SIZE, "0", NULL, N_("where in the file the image begins"),
-    IMG_OPTF_IDENTITY },
+  { "offset", IMG_OPT_SIZE, "0", NULL, N_("where in the file the image begins"), 0 },
   { "size", IMG_OPT_SIZE, NULL, NULL, N_("size of the image; if not given, the rest of the file"),
     0 },
   IMG_OPT_END
 };
 
-static const struct img_optdesc raw_create_opts[] = {
-  { "preallocation", IMG_OPT_ENUM, NULL, raw_prealloc_words,
-    N_("how to take space: off, falloc (take it), full (write it)"), 0 },
-  IMG_OPT_END
-};
-
+/* The file takes the space: `preallocation` is an option of its own. */
 static int
 raw_create (struct img_create *c, struct img_error *err)
 {
-  int word = img_opts_choice (c->opts, "preallocation", raw_prealloc_words);
   uint64_t size;
 
   if (!img_round_up (c->size, SECTOR, &size))
     return img_error_set (err, EFBIG, _("the image is too large"));
-  return img_resize (c->file, size, word < 0 ? IMG_PREALLOC_OFF : raw_prealloc_modes[word], 0, err);
+  return img_resize (c->file, size, c->prealloc, 0, err);
 }
 
 /* What is a hole in the source still counts: it may be written any time. */
@@ -141,7 +130,6 @@ static const struct img_driver raw_driver = {
   .priv_size = sizeof (struct raw),
   .extensions = raw_extensions,
   .open_opts = raw_open_opts,
-  .create_opts = raw_create_opts,
   .open = raw_open,
   .get_info = raw_get_info,
   .map = raw_map,

@@ -11,6 +11,7 @@ unit_tests += %D%/test-compare
 unit_tests += %D%/test-copy
 unit_tests += %D%/test-copy-failures
 unit_tests += %D%/test-error
+unit_tests += %D%/test-file
 unit_tests += %D%/test-io
 unit_tests += %D%/test-io-threads
 unit_tests += %D%/test-iszero
@@ -21,6 +22,7 @@ unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
 unit_tests += %D%/test-qcow2-tables
 unit_tests += %D%/test-qcow2-refcount
+unit_tests += %D%/test-raw
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
@@ -35,8 +37,11 @@ endif
 if MODULE_ZSTD
 unit_tests += %D%/test-zstd
 endif
+if MODULE_VDI
+unit_tests += %D%/test-vdi
 endif
-EXTRA_DIST += %D%/seed.h
+endif
+EXTRA_DIST += %D%/image.h %D%/seed.h
 unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
 tests_unit_test_compare_SOURCES = %D%/test-compare.c $(unit_fakes)
 tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(unit_fakes)
@@ -45,6 +50,9 @@ tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
 tests_unit_test_io_threads_SOURCES = %D%/test-io-threads.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
+tests_unit_test_file_LDADD = $(unit_shared)
+tests_unit_test_raw_LDADD = $(unit_shared)
+tests_unit_test_vdi_LDADD = $(unit_shared)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 

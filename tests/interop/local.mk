@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Against QEMU's programs: what we do to an image, they see, and the other way round.  hold and ops
+# are the library's side; scripts as in cli/.
+interop_tests =
+if MODULE_VDI
+interop_tests += %D%/locks.sh %D%/vdi.sh
+endif
+check_PROGRAMS += %D%/hold %D%/ops
+tests_interop_hold_LDADD = $(unit_shared)
+tests_interop_ops_LDADD = $(unit_shared)
+TESTS += $(interop_tests)
+EXTRA_DIST += %D%/locks.sh %D%/vdi.sh
