@@ -14,6 +14,7 @@
 
 enum { MAX_SAID = 100000 }; /* lines; what is found beyond that is counted only */
 
+IMG_PRINTF (3, 0)
 static void
 say (struct qcow2_checker *c, bool corruption, const char *fmt, va_list args)
 {

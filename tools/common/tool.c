@@ -81,6 +81,7 @@ tool_main (int argc, char **argv, const struct command *command, void *args)
 
 /* ---- messages ---- */
 
+IMG_PRINTF (1, 0)
 static void
 vsay (const char *fmt, va_list ap)
 {
