@@ -77,6 +77,22 @@ tools_img_measure_LDADD = $(tools_ldadd)
 command_pods += %D%/img-measure.pod
 command_pages += %D%/img-measure.1
 
+bin_PROGRAMS += tools/img-compare
+tools_img_compare_SOURCES = %D%/img-compare.c
+tools_img_compare_CPPFLAGS = $(tools_cppflags)
+tools_img_compare_LDFLAGS = $(tools_ldflags)
+tools_img_compare_LDADD = $(tools_ldadd)
+command_pods += %D%/img-compare.pod
+command_pages += %D%/img-compare.1
+
+bin_PROGRAMS += tools/img-convert
+tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-run.c %D%/img-convert.h
+tools_img_convert_CPPFLAGS = $(tools_cppflags)
+tools_img_convert_LDFLAGS = $(tools_ldflags)
+tools_img_convert_LDADD = $(tools_ldadd)
+command_pods += %D%/img-convert.pod
+command_pages += %D%/img-convert.1
+
 bin_PROGRAMS += tools/img-modules
 tools_img_modules_SOURCES = %D%/img-modules.c
 tools_img_modules_CPPFLAGS = $(tools_cppflags)

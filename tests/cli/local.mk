@@ -2,8 +2,16 @@
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
 cli_tests += %D%/completion.sh
+cli_tests += %D%/convert.sh
+cli_tests += %D%/dropin-check.sh
+cli_tests += %D%/dropin-compare.sh
+cli_tests += %D%/dropin-create.sh
+cli_tests += %D%/dropin-info.sh
+cli_tests += %D%/dropin-map.sh
+cli_tests += %D%/dropin-measure.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/modules.sh
+cli_tests += %D%/progress.sh
 cli_tests += %D%/raw.sh
 TESTS += $(cli_tests)
-EXTRA_DIST += $(cli_tests) %D%/lib.sh
+EXTRA_DIST += $(cli_tests) %D%/lib.sh %D%/peer.sh

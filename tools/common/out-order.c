@@ -68,17 +68,35 @@ copy_value (struct img_value *to, const char *key, const struct img_value *v)
   }
 }
 
-/* The members of V in order of rank: RANKS says which comes when. */
+struct place {
+  unsigned rank;
+  size_t member;
+};
+
+static int
+by_rank (const void *a, const void *b)
+{
+  const struct place *x = a, *y = b;
+
+  if (x->rank != y->rank)
+    return x->rank < y->rank ? -1 : 1;
+  return x->member < y->member ? -1 : 1;
+}
+
 static void
 copy_object (struct img_value *to, const struct img_value *v)
 {
   size_t n = img_value_count (v);
-  unsigned last = (unsigned) (sizeof order / sizeof order[0]);
+  struct place *places = calloc (n + 1, sizeof *places);
 
-  for (unsigned r = 0; r < last; r++)
-    for (size_t i = 0; i < n; i++)
-      if (rank (img_value_key_at (v, i)) == r)
-        copy_value (to, img_value_key_at (v, i), img_value_at (v, i));
+  if (places == NULL)
+    tool_no_memory ();
+  for (size_t i = 0; i < n; i++)
+    places[i] = (struct place) { rank (img_value_key_at (v, i)), i };
+  qsort (places, n, sizeof *places, by_rank);
+  for (size_t i = 0; i < n; i++)
+    copy_value (to, img_value_key_at (v, places[i].member), img_value_at (v, places[i].member));
+  free (places);
 }
 
 struct img_value *

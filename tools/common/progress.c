@@ -2,8 +2,9 @@
 /* The watcher thread.
  *
  * Owns: signals while work runs.  They are blocked in every thread and taken by this one with
- * sigtimedwait, so nothing runs in signal context.  SIGINT, SIGTERM and SIGHUP cancel the work (a
- * second one ends the program at once); SIGUSR1 and SIGINFO print one report on standard error. */
+ * sigtimedwait, so nothing runs in signal context.  SIGINT, SIGTERM and SIGHUP cancel the work (one
+ * more, a second later, ends the program at once); SIGUSR1 and SIGINFO print one report on standard
+ * error. */
 
 #include <config.h>
 
@@ -22,6 +23,7 @@
 
 #define INTERVAL_MS 200
 #define BAR_WIDTH 30
+#define PATIENCE_MS 1000
 
 int
 opt_set_progress (void *field, const char *arg, struct img_error *err)
@@ -140,10 +142,16 @@ ask_for_end (struct progress *watch, int sig)
 {
   sigset_t set;
 
-  if (atomic_exchange (&watch->signal, sig) == 0) {
+  int none = 0;
+
+  if (atomic_compare_exchange_strong (&watch->signal, &none, sig)) {
+    watch->asked = now_ms ();
     img_progress_cancel (watch->work);
     return;
   }
+  /* Programs like timeout(1) send it to us and to our group: that is still the first time. */
+  if (now_ms () - watch->asked < PATIENCE_MS)
+    return;
   signal (sig, SIG_DFL);
   sigemptyset (&set);
   sigaddset (&set, sig);

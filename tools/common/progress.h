@@ -37,7 +37,7 @@ struct progress {
   bool running, terminal;
   atomic_int signal;   /* that ended the work; 0: none */
   atomic_bool stop;
-  int64_t began;       /* monotonic milliseconds */
+  int64_t began, asked; /* monotonic milliseconds: start of work, signal */
 };
 
 void progress_start (struct progress *watch, const struct progress_args *args,

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* img-compare: do two images hold the same? */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <blkimg/copy.h>
+#include <blkimg/overflow.h>
+
+#include "common/i18n.h"
+#include "common/opt-image.h"
+#include "common/progress.h"
+
+enum { EXIT_DIFFER = 1, EXIT_OPEN = 2, EXIT_STATUS = 3, EXIT_READ = 4 };
+
+struct args {
+  struct image_args image; /* its format is the first one's */
+  const char *format2;
+  struct opt_number workers;
+  struct progress_args progress;
+  bool strict, quiet;
+};
+
+static const struct opt opts[] = {
+  OPT_TEXT_ROW ('f', "a-format", N_("FMT"), struct args, image.format,
+                N_("format of FILE1 (default: look at it)")),
+  OPT_TEXT_ROW ('F', "b-format", N_("FMT"), struct args, format2,
+                N_("format of FILE2 (default: look at it)")),
+  OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
+  OPT_FLAG_ROW ('s', "strict", struct args, strict,
+                N_("sizes and allocation must be the same, too")),
+  OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
+  OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct args, workers,
+                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_SHARE_ROW (struct args, image),
+  OPT_PROGRESS_ROW (struct args, progress),
+  OPT_QUIET_ROW (struct args, quiet),
+  OPT_OBJECT_ROW (struct args, image),
+  OPT_TRUST_ROWS (struct args, image),
+  OPT_END_ROW
+};
+
+/* COMMON: the length that both have. */
+static void
+print_result (const struct img_compare *c, uint64_t common)
+{
+  if (c->size_differs &&
+      (c->result == IMG_COMPARE_SAME || (c->result == IMG_COMPARE_CONTENT && c->offset >= common)))
+    printf ("Warning: Image size mismatch!\n");
+  switch (c->result) {
+  case IMG_COMPARE_SAME:
+    printf ("Images are identical.\n");
+    break;
+  case IMG_COMPARE_CONTENT:
+    printf ("Content mismatch at offset %" PRIu64 "!\n", c->offset);
+    break;
+  case IMG_COMPARE_STATUS:
+    printf ("Strict mode: Offset %" PRIu64 " block status mismatch!\n", c->offset);
+    break;
+  case IMG_COMPARE_SIZE:
+    printf ("Strict mode: Image size mismatch!\n");
+    break;
+  }
+}
+
+static int
+compare (struct args *args, struct img_node *a, struct img_node *b)
+{
+  struct img_compare_opts o = { .struct_size = sizeof o, .strict = args->strict };
+  struct img_compare result = { .failed_image = 0 };
+  struct img_error err = IMG_ERROR_INIT;
+  struct progress watch;
+  int status, rc;
+
+  o.workers = (unsigned) args->workers.value;
+  o.progress = img_progress_new ();
+  if (o.progress == NULL)
+    tool_no_memory ();
+  progress_start (&watch, &args->progress, o.progress);
+  rc = img_compare (a, b, &o, &result, &err);
+  progress_end (&watch, rc == 0 && result.result == IMG_COMPARE_SAME);
+  if (rc < 0) {
+    progress_die (&watch);
+    tool_fail (&err);
+    status = result.failed_status ? EXIT_STATUS : EXIT_READ;
+  } else {
+    status = result.result == IMG_COMPARE_SAME ? EXIT_SUCCESS : EXIT_DIFFER;
+    if (!args->quiet)
+      print_result (&result, img_min (img_size (a), img_size (b)));
+  }
+  progress_newline (&watch);
+  img_progress_free (o.progress);
+  return status;
+}
+
+static int
+run (void *data, int n, char **names)
+{
+  struct args *args = data;
+  struct img_open_params params;
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *a, *b;
+  int status;
+
+  if (n != 2)
+    return tool_usage (_("Expecting two image file names"));
+  if (args->workers.given && (args->workers.value < 1 || args->workers.value > 256))
+    return tool_usage (_("-m takes 1 to 256"));
+  if (args->quiet)
+    args->progress.on = args->progress.json;
+  params = image_open_params (&args->image, 0);
+  a = img_open (names[0], &params, &err);
+  params.format = args->format2;
+  b = a ? img_open (names[1], &params, &err) : NULL;
+  if (b) {
+    status = compare (args, a, b);
+  } else {
+    tool_fail (&err);
+    status = EXIT_OPEN;
+  }
+  img_close (b, &err);
+  img_close (a, &err);
+  return status;
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct command command = {
+    "compare", N_("Compare the contents of two images."), N_("FILE1 FILE2"), opts, run
+  };
+  struct args args = { .strict = false };
+
+  return tool_main (argc, argv, &command, &args);
+}

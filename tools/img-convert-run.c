@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The work of img-convert: open, create, copy, publish.
+ *
+ * Owns: the order of steps and what is undone when one fails: a new target appears whole or not at
+ * all, also when a signal ends us.  Refuses: knowing formats. */
+
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <blkimg/module.h>
+#include <blkimg/overflow.h>
+
+#include "common/i18n.h"
+#include "img-convert.h"
+
+struct job {
+  const struct convert_args *args;
+  struct img_node **sources;
+  unsigned n_sources;
+  uint64_t size;             /* of all sources */
+  const char *target_name;
+  struct img_target *target; /* new, or */
+  struct img_node *dst;      /* open for writing, in any case */
+  struct progress watch;
+  struct img_progress *progress;
+};
+
+/* ---- sources ---- */
+
+/* Creating the target would destroy this source. */
+static bool
+same_file (const char *a, const char *b)
+{
+  struct stat sa, sb;
+
+  return stat (a, &sa) == 0 && stat (b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+         sa.st_ino == sb.st_ino;
+}
+
+static int
+open_sources (struct job *j, char **names, struct img_error *err)
+{
+  struct img_open_params p = image_open_params (&j->args->image, IMG_OPENF_STABLE);
+
+  p.snapshot = j->args->snapshot;
+  for (unsigned i = 0; i < j->n_sources; i++) {
+    if (!j->args->image.image_opts && same_file (names[i], j->target_name))
+      return img_error_set (err, EINVAL, _("'%s' is source and target"), names[i]);
+    j->sources[i] = img_open (names[i], &p, err);
+    if (j->sources[i] == NULL)
+      return -1;
+    if (!img_add (j->size, img_size (j->sources[i]), &j->size) || j->size > INT64_MAX)
+      return img_error_set (err, EFBIG, _("the sources are too big together"));
+  }
+  return 0;
+}
+
+static int
+close_sources (struct job *j, struct img_error *err)
+{
+  int rc = 0;
+
+  for (unsigned i = 0; i < j->n_sources; i++)
+    if (img_close (j->sources[i], err) < 0)
+      rc = -1;
+  return rc;
+}
+
+/* ---- target ---- */
+
+static bool
+has_open_option (const struct img_driver *driver, const char *name)
+{
+  for (const struct img_optdesc *d = driver->open_opts; d && d->name; d++)
+    if (strcmp (d->name, name) == 0)
+      return true;
+  return false;
+}
+
+/* What compression asks of the target's format, before a file is made. */
+static int
+check_compression (const struct job *j, const char *format, struct img_error *err)
+{
+  const struct img_driver *driver = img_driver_find (format, err);
+  const char *options = j->args->options;
+
+  if (driver == NULL)
+    return -1;
+  if (!j->args->compress)
+    return 0;
+  if (!(driver->caps & IMG_CAP_COMPRESS))
+    return img_error_set (err, ENOTSUP, _("Compression not supported for this file format"));
+  if (j->args->level.given && !has_open_option (driver, "compress-level"))
+    return img_error_set (err, ENOTSUP, _("%s has no compression levels"), format);
+  if (options && strstr (options, "preallocation=") && !strstr (options, "preallocation=off"))
+    return img_error_set (err, ENOTSUP,
+                          _("Compression and preallocation not supported at the same time"));
+  return 0;
+}
+
+/* Runtime options of the target: the level. */
+static struct img_opts *
+target_options (const struct job *j)
+{
+  struct img_opts *opts = img_opts_new ();
+  struct img_error err;
+  char level[24];
+
+  if (opts == NULL)
+    tool_no_memory ();
+  snprintf (level, sizeof level, "%" PRIu64, j->args->level.value);
+  if (j->args->level.given && img_opts_set (opts, "compress-level", level, &err) < 0)
+    tool_no_memory ();
+  return opts;
+}
+
+static int
+open_existing (struct job *j, struct img_open_params *p, struct img_error *err)
+{
+  p->flags |= IMG_OPENF_RDWR;
+  if (j->args->target_image_opts)
+    p->flags |= IMG_OPENF_IMAGE_OPTS;
+  j->dst = img_open (j->target_name, p, err);
+  if (j->dst == NULL)
+    return -1;
+  if (check_compression (j, img_driver_name (j->dst), err) < 0)
+    return -1;
+  if (j->args->target_is_zero && img_backing (j->dst))
+    return img_error_set (err, EINVAL, _("'--target-is-zero' does not go with a backing file"));
+  if (img_size (j->dst) < j->size)
+    return img_error_set (err, ENOSPC,
+                          _("output file is smaller than input file: %" PRIu64 " < %" PRIu64
+                            " bytes"), img_size (j->dst), j->size);
+  return 0;
+}
+
+static int
+create_new (struct job *j, struct img_open_params *p, struct img_error *err)
+{
+  const struct convert_args *a = j->args;
+  struct img_create_params c = { .struct_size = sizeof c };
+
+  c.format = a->target_format ? a->target_format : "raw";
+  c.options = a->options;
+  c.size = j->size;
+  c.has_size = true;
+  c.backing = a->backing;
+  c.backing_format = a->backing_format;
+  c.compat = tool_compat ();
+  c.gate = image_gate (&a->image);
+  if (check_compression (j, c.format, err) < 0)
+    return -1;
+  p->format = c.format;
+  p->flags |= IMG_OPENF_RDWR;
+  j->target = img_target_new (j->target_name, &c, p, err);
+  if (j->target == NULL)
+    return -1;
+  j->dst = img_target_node (j->target);
+  return 0;
+}
+
+static int
+open_target (struct job *j, struct img_error *err)
+{
+  struct img_open_params p = { .struct_size = sizeof p };
+  struct img_opts *extra = target_options (j);
+  int rc;
+
+  p.cache = j->args->target_cache.mode;
+  p.gate = image_gate (&j->args->image);
+  p.extra = extra;
+  if (j->args->no_create) {
+    p.format = j->args->target_image_opts ? NULL
+               : j->args->target_format   ? j->args->target_format
+                                          : "raw";
+    rc = open_existing (j, &p, err);
+  } else {
+    rc = create_new (j, &p, err);
+  }
+  img_opts_free (extra);
+  return rc;
+}
+
+/* ---- the copy ---- */
+
+static void
+salvaged (void *arg, uint64_t offset, uint64_t length, const struct img_error *why)
+{
+  const struct convert_args *args = arg;
+
+  if (!args->quiet)
+    tool_say (_("warning: error while reading offset %" PRIu64 ", %" PRIu64
+                " bytes become zeroes: %s"), offset, length, why->message);
+}
+
+static int
+copy (struct job *j, struct img_error *err)
+{
+  const struct convert_args *a = j->args;
+  struct img_copy_opts o = { .struct_size = sizeof o };
+
+  o.workers = (unsigned) a->workers.value;
+  o.sparse = a->sparse.value;
+  o.compress = a->compress;
+  o.target_is_zero = a->target_is_zero;
+  o.out_of_order = a->out_of_order;
+  o.copy_range = a->copy_range;
+  o.salvage = a->salvage;
+  o.reflink = (enum img_reflink) a->reflink;
+  o.rate = a->rate.value;
+  o.overlay = a->backing != NULL;
+  o.progress = j->progress;
+  o.salvaged = salvaged;
+  o.salvaged_arg = (void *) a;
+  return img_copy (j->dst, j->sources, j->n_sources, &o, err);
+}
+
+/* Flushes, closes and publishes. */
+static int
+finish (struct job *j, struct img_error *err)
+{
+  struct img_target *target = j->target;
+  struct img_node *dst = j->dst;
+  int rc = 0;
+
+  j->target = NULL;
+  j->dst = NULL;
+  if (target)
+    return img_target_finish (target, err);
+  if (j->args->target_cache.mode != IMG_CACHE_UNSAFE)
+    rc = img_flush (dst, err);
+  return img_close (dst, err) < 0 ? -1 : rc;
+}
+
+static void
+give_up (struct job *j)
+{
+  struct img_error ignored;
+
+  if (j->target)
+    img_target_abort (j->target);
+  else
+    img_close (j->dst, &ignored);
+  j->target = NULL;
+  j->dst = NULL;
+}
+
+/* After a signal what was made is removed, even when it was ready. */
+static int
+convert (struct job *j, char **names, struct img_error *err)
+{
+  if (open_sources (j, names, err) < 0 || open_target (j, err) < 0 || copy (j, err) < 0)
+    return -1;
+  if (atomic_load (&j->watch.signal))
+    return img_error_set (err, ECANCELED, _("interrupted"));
+  return finish (j, err);
+}
+
+int
+convert_run (const struct convert_args *args, int n, char **names)
+{
+  struct job j = { .args = args, .n_sources = (unsigned) n - 1, .target_name = names[n - 1] };
+  struct img_error err = IMG_ERROR_INIT, late;
+  int rc;
+
+  j.sources = calloc (j.n_sources, sizeof *j.sources);
+  j.progress = img_progress_new ();
+  if (j.sources == NULL || j.progress == NULL)
+    tool_no_memory ();
+  progress_start (&j.watch, &args->progress, j.progress);
+  rc = convert (&j, names, &err);
+  if (rc < 0)
+    give_up (&j);
+  progress_end (&j.watch, rc == 0);
+  progress_newline (&j.watch);
+  if (rc < 0 && !atomic_load (&j.watch.signal))
+    tool_fail (&err);
+  close_sources (&j, &late);
+  free (j.sources);
+  img_progress_free (j.progress);
+  progress_die (&j.watch);
+  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

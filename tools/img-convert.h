@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* img-convert.h - what the two halves of img-convert share: the command line (img-convert.c) and
+ * the work (img-convert-run.c). */
+#ifndef TOOLS_IMG_CONVERT_H
+#define TOOLS_IMG_CONVERT_H
+
+#include <blkimg/copy.h>
+
+#include "common/opt-image.h"
+#include "common/progress.h"
+
+struct target_cache {
+  enum img_cache mode;
+  bool given;
+};
+
+struct convert_args {
+  struct image_args image; /* of the sources */
+  const char *snapshot;
+  bool salvage;
+  const char *target_format, *backing, *backing_format;
+  char *options;
+  bool target_image_opts, no_create, target_is_zero;
+  struct target_cache target_cache;
+  struct opt_number sparse, rate, workers, level;
+  bool out_of_order, copy_range, compress;
+  int reflink;
+  struct progress_args progress;
+  bool quiet;
+};
+
+/* Converts; the last of N names is the target.  The exit status. */
+int convert_run (const struct convert_args *args, int n, char **names);
+
+#endif
