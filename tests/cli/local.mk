@@ -13,5 +13,6 @@ cli_tests += %D%/img.sh
 cli_tests += %D%/modules.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/raw.sh
+cli_tests += %D%/template.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests) %D%/lib.sh %D%/peer.sh

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Rules are programs: one script a rule, also run by tests/lint/run without a build.
 lint_tests =
+lint_tests += %D%/driver-options.sh
 lint_tests += %D%/files.sh
 lint_tests += %D%/headers.sh
 lint_tests += %D%/includes.sh
