@@ -5,6 +5,7 @@ cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dropin-check.sh
 cli_tests += %D%/dropin-compare.sh
+cli_tests += %D%/dropin-convert.sh
 cli_tests += %D%/dropin-create.sh
 cli_tests += %D%/dropin-info.sh
 cli_tests += %D%/dropin-map.sh
