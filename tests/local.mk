@@ -9,5 +9,6 @@ include %D%/bench/local.mk
 
 # What the programs do, without the lints: CI runs it again with other settings.
 check-programs:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) tests/fuzz/replay.sh'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) $(interop_tests) \
+	  tests/fuzz/replay.sh'
 .PHONY: check-programs

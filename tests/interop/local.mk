@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Against QEMU's programs: what we do to an image, they see, and the other way round.  hold and ops
-# are the library's side; scripts as in cli/.
+# Against QEMU's programs: what we do to an image, they see, and the other way round.  hold, ops
+# and randio are the library's side; scripts as in cli/.
 interop_tests =
+interop_tests += %D%/qcow2-write.sh
 if MODULE_VDI
 interop_tests += %D%/locks.sh %D%/vdi.sh
 endif
-check_PROGRAMS += %D%/hold %D%/ops
+check_PROGRAMS += %D%/hold %D%/ops %D%/randio
 tests_interop_hold_LDADD = $(unit_shared)
 tests_interop_ops_LDADD = $(unit_shared)
+tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
-EXTRA_DIST += %D%/locks.sh %D%/vdi.sh
+EXTRA_DIST += %D%/locks.sh %D%/qcow2-write.sh %D%/vdi.sh
