@@ -20,6 +20,7 @@
 #define WINDOW_MIN 8
 #define WINDOW_JUMP 256 /* the most after a jump, however far the last walk came */
 #define BATCH 64
+#define ASKED_ENOUGH 256 /* to be worth buckets */
 
 struct img_holes {
   pthread_mutex_t mutex;
@@ -30,6 +31,9 @@ struct img_holes {
   bool windows;        /* the whole file does not fit */
   size_t window;       /* runs to fetch next time */
   size_t hint;         /* the run that was found last */
+  /* Once the table rests: bucket[b] is the run at start + (b << shift), one more for the end. */
+  uint32_t *bucket;
+  unsigned shift, asked; /* look-ups since it grew */
 };
 
 static struct img_holes *
@@ -59,6 +63,7 @@ img_holes_free (struct img_holes *holes)
     return;
   pthread_mutex_destroy (&holes->mutex);
   img_vec_free (&holes->edge);
+  free (holes->bucket);
   free (holes);
 }
 
@@ -68,23 +73,49 @@ run_is_data (const struct img_holes *h, size_t i)
   return (i % 2 == 0) == h->first_is_data;
 }
 
+/* About as many buckets as runs: two cache lines a look-up, where halving touches one a step. */
+static void
+make_buckets (struct img_holes *h)
+{
+  uint64_t span = h->end - h->start;
+  for (h->shift = 0; span >> h->shift > h->edge.n;)
+    h->shift++;
+  size_t n = (size_t) (span >> h->shift) + 1, run = 0;
+  h->asked = 0;
+  h->bucket = malloc ((n + 1) * sizeof *h->bucket);
+  if (h->bucket == NULL) /* then without */
+    return;
+  for (size_t b = 0; b < n; b++) {
+    while (run + 1 < h->edge.n && h->edge.v[run + 1] <= h->start + ((uint64_t) b << h->shift))
+      run++;
+    h->bucket[b] = (uint32_t) run;
+  }
+  h->bucket[n] = (uint32_t) h->edge.n - 1;
+}
+
 /* The run at OFFSET, which the table covers. */
 static size_t
 find_run (struct img_holes *h, uint64_t offset)
 {
-  size_t low = 0, high = h->edge.n; /* edge[low] <= offset < edge[high] */
-  if (h->hint < high && h->edge.v[h->hint] <= offset) {
-    low = h->hint;
+  const uint64_t *edge = h->edge.v;
+  size_t low = h->hint, n = h->edge.n; /* edge[low] <= offset < edge[low + n] */
+  if (low < n && edge[low] <= offset)
     for (size_t next = low + 1; next <= low + 2; next++)
-      if (next >= high || offset < h->edge.v[next])
+      if (next >= n || offset < edge[next])
         return h->hint = next - 1;
+  if (h->bucket == NULL && ++h->asked > ASKED_ENOUGH)
+    make_buckets (h);
+  low = 0;
+  if (h->bucket) {
+    const uint32_t *b = h->bucket + ((offset - h->start) >> h->shift);
+    low = b[0];
+    n = b[1] - low + 1;
   }
-  while (high - low > 1) {
-    size_t middle = low + (high - low) / 2;
-    if (h->edge.v[middle] <= offset)
-      low = middle;
-    else
-      high = middle;
+  while (n > 1) {
+    size_t half = n / 2;
+    if (edge[low + half] <= offset)
+      low += half;
+    n -= half;
   }
   return h->hint = low;
 }
@@ -93,6 +124,9 @@ static int
 append (struct img_holes *h, const struct img_extent *ext, struct img_error *err)
 {
   bool data = ext->kind != IMG_EXTENT_ZERO;
+  free (h->bucket);
+  h->bucket = NULL;
+  h->asked = 0;
   if (h->edge.n == 0)
     h->first_is_data = data;
   if (h->edge.n == 0 || run_is_data (h, h->edge.n - 1) != data)
@@ -126,6 +160,8 @@ restart (struct img_holes *h, uint64_t offset)
 {
   h->start = h->end = offset;
   h->edge.n = h->hint = 0;
+  free (h->bucket);
+  h->bucket = NULL;
 }
 
 static int
