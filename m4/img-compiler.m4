@@ -32,6 +32,10 @@ IMG_TRY_FLAG([PROGRAM_LDFLAGS],[-pie])
 # No "-z now": binding every symbol at start-up is what short commands pay for.
 IMG_TRY_FLAG([HARDEN_LDFLAGS],[-Wl,-z,relro])
 IMG_TRY_FLAG([HARDEN_LDFLAGS],[-Wl,--as-needed])
+# A module that lacks one of its own functions fails here, not when it is loaded.  clang's
+# sanitizers are undefined in shared objects by design.
+MODULE_LDFLAGS=
+AS_CASE([$CFLAGS],[*-fsanitize=*],[],[IMG_TRY_FLAG([MODULE_LDFLAGS],[-Wl,-z,defs])])
 # glibc refuses _FORTIFY_SOURCE without optimisation; sanitizers check the same and more.
 AS_CASE([" $CFLAGS $CPPFLAGS "],
   [*-fsanitize=*|*_FORTIFY_SOURCE*|*\ -O0\ *],[],
@@ -53,4 +57,5 @@ AC_SUBST([HARDEN_CPPFLAGS])
 AC_SUBST([HARDEN_CFLAGS])
 AC_SUBST([HARDEN_LDFLAGS])
 AC_SUBST([PROGRAM_LDFLAGS])
+AC_SUBST([MODULE_LDFLAGS])
 ])

@@ -6,9 +6,11 @@ include %D%/lint/local.mk
 include %D%/fuzz/local.mk
 include %D%/fault/local.mk
 include %D%/bench/local.mk
+include %D%/out-of-tree/local.mk
 
 # What the programs do, without the lints: CI runs it again with other settings.
 check-programs:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) $(interop_tests) \
 	  tests/fuzz/replay.sh'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) $(interop_tests) tests/fuzz/replay.sh'
 .PHONY: check-programs

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The driver to copy works: created, read, mapped, refused where it should be.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
-plan 12
+plan 15
 
 run_ok "created" img-create -f template -o data_offset=64k x.template 1M
 run_ok "img-info reads it" img-info --output=json x.template
@@ -11,6 +11,10 @@ like "$out" '"data-offset": 65536' "and says where its bytes begin"
 printf 'some guest bytes' | dd of=x.template bs=1 seek=$((65536 + 1234)) conv=notrunc status=none
 run_ok "img-map maps it" img-map --output=json x.template
 like "$out" '"offset": 65536' "to where they are"
+
+run_ok "img-convert reads it" img-convert -O raw x.template out.raw
+run_ok "and writes it" img-convert -O template out.raw back.template
+run_ok "the same" img-compare x.template back.template
 
 run_fails "a data offset that is not a multiple of 512 is refused" 1 \
   img-create -f template -o data_offset=1000 y.template 1M

@@ -4,7 +4,7 @@
 # entry only, use exported functions only, and can be linked into one program.
 . "${0%/*}/lib.sh"
 need_build
-plan 5
+plan 6
 
 cd "$top_builddir" || exit 99
 sym=$top_srcdir/core/libblkimg.sym
@@ -53,3 +53,10 @@ none "shared modules export their entry symbol only" "$(
   done)"
 
 ok "the export list is sorted and has no doubles" env LC_ALL=C sort -cu "$sym"
+# Every name on the list is a function of the library.
+lib=
+for f in core/.libs/libblkimgcore.a core/libblkimgcore.a; do
+  [ ! -f "$f" ] || lib=$f
+done
+nm -g --defined-only "$lib" 2>/dev/null | awk 'NF == 3 { print $3 }' | LC_ALL=C sort -u >"$tmp/have"
+none "every exported name exists" "$(LC_ALL=C comm -23 "$sym" "$tmp/have")"
