@@ -14,10 +14,21 @@
 #include "core/i18n.h"
 #include "core/module.h"
 
-/* "NAME.a" with no address, then the symbols of that module.  Weak: programs without modules. */
+/* "NAME.a" with no address, then all global symbols of that archive, its entry among them.  Weak:
+ * programs without modules. */
 extern LT_DLSYM_CONST lt_dlsymlist lt__PROGRAM__LTX_preloaded_symbols[] __attribute__ ((weak));
 
 typedef const struct img_module *entry_fn (void);
+
+/* libtool writes it with or without NAME_LTX_ before it. */
+static bool
+is_entry (const char *symbol)
+{
+  static const char entry[] = "img_module_entry";
+  size_t n = strlen (symbol), len = sizeof entry - 1;
+
+  return n >= len && strcmp (symbol + n - len, entry) == 0;
+}
 
 static entry_fn *
 next_linked_in (const lt_dlsymlist **at, char name[33])
@@ -31,7 +42,7 @@ next_linked_in (const lt_dlsymlist **at, char name[33])
       len = (size_t) (dot - s->name);
       memcpy (name, s->name, len);
       name[len] = '\0';
-    } else if (s->address && len > 0) {
+    } else if (s->address && len > 0 && is_entry (s->name)) {
       entry_fn *entry;
       memcpy (&entry, &s->address, sizeof entry);
       *at = s + 1;
