@@ -19,7 +19,7 @@ descend (struct img_node **node, uint64_t *offset, uint64_t *length, bool to_wri
   while ((*node)->driver->kind != IMG_PROTOCOL) {
     struct img_extent ext;
     uint64_t data, zero;
-    if (to_write && (*node)->driver->reserve)
+    if (to_write && ((*node)->driver->reserve || ((*node)->flags & IMG_OPEN_PROBED)))
       return 1;
     if (img_map (*node, *offset, *length, &ext, 1, err) < 0)
       return -1;

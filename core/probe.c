@@ -107,24 +107,67 @@ extension_of (const char *name)
   return dot && strchr (dot, '/') == NULL ? dot + 1 : NULL;
 }
 
-const struct img_driver *
-img_probe (struct img_node *file, struct img_error *err)
+static int
+ask_all (struct probe *p, struct img_error *err)
 {
   const struct img_module_list *list = img_registry (err);
-  struct probe p = { .extension = extension_of (file->path ? file->path : file->filename) };
 
-  if (list == NULL || read_ends (&p, file, err) < 0)
-    return NULL;
+  if (list == NULL)
+    return -1;
   for (size_t i = 0; i < list->modules.n; i++) {
     const struct img_manifest *m = list->modules.v[i];
     for (size_t k = 0; m->state != IMG_MANIFEST_BROKEN && k < m->drivers.n; k++)
-      if (is_candidate (&p, m->drivers.v[k]) && ask (&p, m->drivers.v[k], err) < 0)
-        return NULL;
+      if (is_candidate (p, m->drivers.v[k]) && ask (p, m->drivers.v[k], err) < 0)
+        return -1;
   }
+  return 0;
+}
+
+const struct img_driver *
+img_probe (struct img_node *file, struct img_error *err)
+{
+  struct probe p = { .extension = extension_of (file->path ? file->path : file->filename) };
+
+  if (read_ends (&p, file, err) < 0 || ask_all (&p, err) < 0)
+    return NULL;
   if (p.rival) {
     img_error_set (err, EINVAL, _("it can be taken for %s and for %s: name its format"),
                    p.best->name, p.rival->name);
     return NULL;
   }
   return p.best ? p.best : img_driver_find ("raw", err);
+}
+
+/* What of [offset, offset + length) falls into the LEN bytes at START of the image. */
+static void
+overlay (uint8_t *bytes, size_t len, uint64_t start, const uint8_t *buf, uint64_t length,
+         uint64_t offset)
+{
+  uint64_t from = img_max (start, offset), to = img_min (start + len, offset + length);
+
+  if (from < to)
+    memcpy (bytes + (from - start), buf + (from - offset), (size_t) (to - from));
+}
+
+int
+img_probe_guard (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                 struct img_error *err)
+{
+  uint64_t size = img_size (node);
+  struct probe p = { .size = 0 };
+
+  if (offset >= sizeof p.head && size > sizeof p.tail &&
+      img_within (offset, length, size - sizeof p.tail))
+    return 0;
+  if (read_ends (&p, node, err) < 0)
+    return -1;
+  overlay (p.head, p.head_len, 0, buf, length, offset);
+  overlay (p.tail, p.tail_len, p.size - p.tail_len, buf, length, offset);
+  if (ask_all (&p, err) < 0)
+    return -1;
+  if (p.best == NULL)
+    return 0;
+  img_error_set (err, EPERM, _("the write would make this raw image look like %s"), p.best->name);
+  img_error_hint (err, _("It was taken for raw by guessing; say that it is raw to write this."));
+  return img_error_name (node->filename, err);
 }

@@ -21,4 +21,10 @@ img_magic_in_reach (const struct img_magic *magic)
  * and whose probe is surest, raw when there is none.  Two that are equally sure are an error. */
 const struct img_driver *img_probe (struct img_node *file, struct img_error *err);
 
+/* Before BUF is written to NODE, which was taken for raw because nothing was recognised
+ * (IMG_OPEN_PROBED): -1 with EPERM when it would be recognised as something else afterwards.  Else
+ * a guest could have the next one who opens its disk read what header it likes. */
+int img_probe_guard (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
+                     struct img_error *err);
+
 #endif

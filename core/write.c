@@ -14,6 +14,7 @@
 
 #include "core/i18n.h"
 #include "core/io.h"
+#include "core/probe.h"
 #include "core/serial.h"
 #include "core/write.h"
 
@@ -119,6 +120,9 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
                  const void *buf, uint64_t length, struct img_error *err)
 {
   if (check_room (node, place, delta, length, err) < 0)
+    return -1;
+  if ((node->flags & IMG_OPEN_PROBED)
+      && img_probe_guard (node, buf, length, place->offset + delta, err) < 0)
     return -1;
   uint64_t at = place->host_offset + delta;
   if (place->child != IMG_CHILD_SELF) {

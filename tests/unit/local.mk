@@ -18,6 +18,7 @@ unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
+unit_tests += %D%/test-probed
 unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
 unit_tests += %D%/test-qcow2-tables
@@ -49,6 +50,7 @@ tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %
 	$(unit_fakes)
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
 tests_unit_test_io_threads_SOURCES = %D%/test-io-threads.c $(unit_fakes)
+tests_unit_test_probed_LDADD = $(unit_shared)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 tests_unit_test_file_LDADD = $(unit_shared)
 tests_unit_test_raw_LDADD = $(unit_shared)
