@@ -147,7 +147,6 @@ run (void *data, int n, char **names)
   if (!args->target_cache.given)
     args->target_cache.mode = tool_compat () ? IMG_CACHE_UNSAFE : IMG_CACHE_WRITEBACK;
   fault = convert_run (args, n, names);
-  free (args->options);
   return fault;
 }
 
@@ -160,5 +159,8 @@ main (int argc, char **argv)
   };
   ARGS args = { .sparse = { false, 4096 } };
 
-  return tool_main (argc, argv, &command, &args);
+  int status = tool_main (argc, argv, &command, &args);
+
+  free (args.options);
+  return status;
 }

@@ -69,7 +69,6 @@ run (void *data, int n, char **operands)
   if (!args->quiet && summary && (rc == 0 || tool_compat ()))
     printf ("Formatting '%s', %s\n", operands[0], summary);
   free (summary);
-  free (args->options);
   return rc == 0 ? EXIT_SUCCESS : tool_fail (&err);
 }
 
@@ -81,5 +80,8 @@ main (int argc, char **argv)
   };
   struct args args = { .quiet = false };
 
-  return tool_main (argc, argv, &command, &args);
+  int status = tool_main (argc, argv, &command, &args);
+
+  free (args.options);
+  return status;
 }

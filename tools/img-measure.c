@@ -104,7 +104,6 @@ run (void *data, int n, char **names)
     return tool_fail (&err);
   status = measure (args, node);
   img_close (node, &err);
-  free (args->options);
   return status;
 }
 
@@ -117,5 +116,8 @@ main (int argc, char **argv)
   };
   struct args args = { .target = "raw", .output = OUTPUT_HUMAN };
 
-  return tool_main (argc, argv, &command, &args);
+  int status = tool_main (argc, argv, &command, &args);
+
+  free (args.options);
+  return status;
 }
