@@ -89,13 +89,12 @@ END_TEST
 static char *
 nested (unsigned depth)
 {
-  char *text = malloc (depth * 7 + 20);
-  strcpy (text, "json:");
+  char *text = malloc (depth * 7 + 20), *p = text + sprintf (text, "json:");
   for (unsigned i = 0; i < depth; i++)
-    strcat (text, "{\"a\":");
-  strcat (text, "1");
+    p += sprintf (p, "{\"a\":");
+  p += sprintf (p, "1");
   for (unsigned i = 0; i < depth; i++)
-    strcat (text, "}");
+    p += sprintf (p, "}");
   return text;
 }
 
