@@ -18,7 +18,7 @@
 #include "core/progress.h"
 
 #define ZERO_MAX (UINT64_C (256) << 20) /* a cancel waits for no more */
-#define SHARE_MAX (UINT64_C (64) << 20)
+#define SHARE_MAX (UINT64_C (256) << 20)
 #define SHARE_ALIGN 4096u               /* blocks of the file systems that share */
 
 enum class {
@@ -42,6 +42,7 @@ struct copy_plan {
   unsigned i;          /* which source */
   uint64_t base;       /* where it begins in the target */
   struct img_walk *walk;
+  bool holes;          /* the walk tells of holes in files */
   uint64_t walked;     /* in the source */
   struct block block;
 };
@@ -90,22 +91,57 @@ lost_block (struct copy_plan *plan, struct img_block *b)
   };
 }
 
+static void
+end_walk (struct copy_plan *plan)
+{
+  img_walk_free (plan->walk);
+  plan->walk = NULL;
+}
+
+/* Where data is shared into a target that is as its file is, the file system takes care of holes,
+ * and they need not be looked for. */
+static bool
+wants_holes (const struct copy_plan *plan)
+{
+  return plan->job->reserves || atomic_load (&plan->job->sharing) != SHARING_YES;
+}
+
+/* Over what is left of the source. */
+static void
+begin_walk (struct copy_plan *plan, struct img_error *err)
+{
+  const struct copy_job *job = plan->job;
+  struct img_node *src = job->src[plan->i];
+  plan->holes = wants_holes (plan);
+  unsigned flags = (plan->holes ? IMG_WALK_HOLES : 0) | (job->opts.overlay ? IMG_WALK_TOP : 0);
+  plan->walk = img_walk_new (src, plan->walked, atomic_load (&src->size) - plan->walked, flags,
+                             err);
+}
+
+/* Another kind of walk from here on. */
+static void
+change_walk (struct copy_plan *plan)
+{
+  end_walk (plan);
+  if (plan->pos < plan->block.end && plan->i < plan->job->n_src) {
+    plan->block.end = plan->pos;
+    plan->walked = plan->pos - plan->base;
+  }
+}
+
 /* As img_walk_next, over the present source. */
 static int
 walk_source (struct copy_plan *plan, struct img_block *b, struct img_error *err)
 {
   const struct copy_job *job = plan->job;
-  struct img_node *src = job->src[plan->i];
-  if (plan->walked >= atomic_load (&src->size))
+  if (plan->walked >= atomic_load (&job->src[plan->i]->size))
     return 0;
   struct img_error why = IMG_ERROR_INIT;
   if (plan->walk == NULL)
-    plan->walk = img_walk_new (src, plan->walked, atomic_load (&src->size) - plan->walked,
-                               IMG_WALK_HOLES | (job->opts.overlay ? IMG_WALK_TOP : 0), &why);
+    begin_walk (plan, &why);
   int r = plan->walk ? img_walk_next (plan->walk, b, &why) : -1;
   if (r < 0 && job->opts.salvage && why.code != ENOMEM) {
-    img_walk_free (plan->walk);
-    plan->walk = NULL;
+    end_walk (plan);
     lost_block (plan, b);
     r = 1;
   }
@@ -151,6 +187,8 @@ static int
 seek_block (struct copy_plan *plan, struct img_error *err)
 {
   struct img_block b;
+  if (plan->walk && plan->holes != wants_holes (plan))
+    change_walk (plan);
   if (plan->pos < plan->block.end)
     return 1;
   while (plan->i < plan->job->n_src) {
@@ -171,8 +209,7 @@ seek_block (struct copy_plan *plan, struct img_error *err)
     }
     plan->base += atomic_load (&plan->job->src[plan->i++]->size);
     plan->walked = 0;
-    img_walk_free (plan->walk);
-    plan->walk = NULL;
+    end_walk (plan);
   }
   return rest_block (plan);
 }
