@@ -46,7 +46,7 @@ say (void *arg, bool corruption, const char *line)
     fprintf (stderr, "%s%s\n", corruption ? "ERROR " : "", line);
 }
 
-/* ---- output ---- */
+/* ---- output: not translated, scripts match these lines ---- */
 
 /* Natively every counter is there; qemu-img leaves zeroes out. */
 static void
@@ -126,9 +126,9 @@ look_again (struct img_node *node, struct args *args, struct img_check *c, struc
   if (c->corruptions_fixed == 0 && c->leaks_fixed == 0)
     return 0;
   if (args->output == OUTPUT_HUMAN && !args->quiet)
-    printf (_("The following inconsistencies were found and repaired:\n\n"
-              "    %" PRIu64 " leaked clusters\n    %" PRIu64 " corruptions\n\n"
-              "Double checking the fixed image now...\n"),
+    printf ("The following inconsistencies were found and repaired:\n\n"
+            "    %" PRIu64 " leaked clusters\n    %" PRIu64 " corruptions\n\n"
+            "Double checking the fixed image now...\n",
             c->leaks_fixed, c->corruptions_fixed);
   if (img_check (node, &again, 0, err) < 0)
     return -1;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # img itself: finding commands, its own options, the name in messages, drop-in mode.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
-plan 23
+plan 25
 
 run_ok "img --version" img --version
 like "$out" '^img \(blkimg\) [0-9]+\.[0-9]+\.[0-9]+$' "prints name and version"
@@ -29,5 +29,7 @@ like "$err" '^qemu-img: Command not found: foo' "says so as qemu-img"
 run_ok "drop-in: --version" ./qemu-img -V
 like "$out" '^qemu-img version [0-9]+\.[0-9]+\.[0-9]+ \(blkimg' "says both versions"
 run_ok "drop-in: -T is taken" ./qemu-img -T x modules -V
+run_ok "drop-in: help of a command" ./qemu-img info --help
+like "$out" '^Usage: qemu-img info \[OPTION\]' "says how it is called"
 run_fails "drop-in: fault in a command" 1 ./qemu-img modules --no-such
 like "$err" '^qemu-img: unrecognized option' "carries the name qemu-img"

@@ -20,6 +20,13 @@ run_fails "an unknown form" 64 img-convert --progress=xml -O qcow2 src new
 run_fails "no descriptor" 64 img-convert --progress=json:x -O qcow2 src new
 rm -f new
 
+# A terminal gets a bar.
+if command -v script >/dev/null 2>&1; then
+  script -qec "img-convert -p -O qcow2 src new" log >/dev/null 2>&1 </dev/null
+  like "$(tr '\r' '\n' <log)" '^\[#{30}\] 100\.0%  4 MiB / 4 MiB  .*/s  00:00:00' "a bar, with rate and time left"
+  rm -f new
+fi
+
 # A slow copy: 4 MiB at 1 MiB a second, ended long before.
 # slow SIGNAL: the exit status of the copy in $rc, its messages in `messages`
 slow () {

@@ -51,6 +51,15 @@ print_row (const struct opt *row)
   printf ("%s\n", _(row->help));
 }
 
+/* What one types to run it. */
+static void
+print_called (const struct command *command, const char *before)
+{
+  printf ("%s%s", before, tool_name ());
+  if (tool_compat ())
+    printf (" %s", command->name);
+}
+
 void
 opt_print_help (const struct command *command)
 {
@@ -59,7 +68,8 @@ opt_print_help (const struct command *command)
   static const struct opt version = { OPT_FLAG, 'V', "version", NULL,
                                       N_("print the version and exit"), 0, NULL, NULL, 0 };
 
-  printf (_("Usage: %s [OPTION]... %s\n"), tool_name (), _(command->operands));
+  print_called (command, _("Usage: "));
+  printf (_(" [OPTION]... %s\n"), _(command->operands));
   printf ("%s\n\n", _(command->summary));
   for (const struct opt *row = command->opts; row->kind != OPT_END; row++)
     print_row (row);
@@ -70,7 +80,8 @@ opt_print_help (const struct command *command)
 void
 opt_print_version (const struct command *command)
 {
-  printf ("%s (blkimg) %s\n", tool_compat () ? command->name : tool_name (), img_version ());
+  print_called (command, "");
+  printf (" (blkimg) %s\n", img_version ());
 }
 
 /* One line an option: letter, name, argument, help, parted by tabs; "-" for what is not there. */

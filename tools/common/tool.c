@@ -39,8 +39,10 @@ tool_init (char **argv)
   /* Not LC_NUMERIC: programs read our numbers. */
   setlocale (LC_CTYPE, "");
 #if ENABLE_NLS
-  setlocale (LC_MESSAGES, "");
-  bindtextdomain ("blkimg", IMG_LOCALEDIR);
+  if (!compat) { /* that tool speaks English only, and programs read it */
+    setlocale (LC_MESSAGES, "");
+    bindtextdomain ("blkimg", IMG_LOCALEDIR);
+  }
 #endif
   signal (SIGPIPE, SIG_IGN);
 }
