@@ -148,6 +148,8 @@ img_write_share (struct img_node *node, const struct img_place *place, struct im
     return 1;
   if (place->child == IMG_CHILD_SELF && node->driver->kind != IMG_PROTOCOL)
     return 1;
+  if (node->flags & IMG_OPEN_PROBED) /* what is copied must be looked at */
+    return 1;
   struct img_node *to = place->child == IMG_CHILD_SELF ? node
                                                        : node->children[place->child].node;
   if (grow_to (to, place->host_offset + place->length, err) < 0)

@@ -18,7 +18,6 @@ held () {
     awk -v inode="$(stat -c %i "$1")" '$1 == "OFDLCK" && $5 ~ ":" inode "$" {
       for (i = $6; i <= $7; i++) print i }' | sort -nu | tr '\n' ' ' | sed 's/ $//'
 }
-is_held () { [ -n "$(held "$1")" ]; }
 is_free () { [ -z "$(held "$1")" ]; }
 
 # start FILE COMMAND...: COMMAND has FILE open, until `stop`
@@ -30,11 +29,8 @@ start () {
   "$@" <in >out.held 2>&1 &
   holder=$!
   exec 9>in
-  if [ "$1" = "$hold" ]; then
-    wait_for "$*" grep -q held out.held || cat out.held
-  else
-    wait_for "$*" is_held "$file" || cat out.held
-  fi
+  # Ours says `held`, theirs shows its prompt.
+  wait_for "$*" grep -q -e held -e 'qemu-io>' out.held || diag "$(cat out.held)"
   at_exit_kill "$holder"
 }
 stop () {

@@ -84,6 +84,37 @@ START_TEST (whole_sectors)
 }
 END_TEST
 
+static void
+denied (struct img_node *node, const void *buf, uint64_t length, uint64_t offset)
+{
+  img_error_clear (&err);
+  ck_assert_int_eq (img_pwrite (node, buf, length, offset, 0, &err), -1);
+  ck_assert_int_eq (err.code, EPERM);
+}
+
+/* Nobody may turn an image that was only taken for raw into something else. */
+START_TEST (probed_stays_raw)
+{
+  uint8_t block[8192] = { 0 };
+  image_file ("x", 100 * KIB);
+  struct img_node *node = image_open ("x", NULL, IMG_OPENF_RDWR);
+  ck_assert_str_eq (img_driver_name (node), "raw");
+  memcpy (block + 0x40, "\x7f\x10\xda\xbe", 4);
+  denied (node, block, sizeof block, 0);
+  denied (node, block + 0x40, 4, 0x40);
+  ok (img_pwrite (node, block + 0x40, 2, 0x40, 0, &err));
+  denied (node, block + 0x42, 2, 0x42); /* the other half */
+  ok (img_pwrite (node, "plain", 5, 0x42, 0, &err));
+  ok (img_pwrite (node, block, sizeof block, 512, 0, &err)); /* means nothing there */
+  image_close (node);
+  node = image_open ("x", "raw", IMG_OPENF_RDWR);
+  ok (img_pwrite (node, block, sizeof block, 0, 0, &err));
+  image_close (node);
+  node = image_open ("x", "raw", 0);
+  image_close (node);
+}
+END_TEST
+
 START_TEST (sizes)
 {
   image_create ("x", "raw", NULL, 10 * KIB);
@@ -121,6 +152,7 @@ main (void)
   tcase_add_test (t, windows);
   tcase_add_loop_test (t, windows_that_do_not_fit, 0, 7);
   tcase_add_test (t, whole_sectors);
+  tcase_add_test (t, probed_stays_raw);
   tcase_add_test (t, sizes);
   tcase_add_test (t, measures);
   suite_add_tcase (s, t);
