@@ -10,11 +10,13 @@ done)
 plan
 
 for target in $targets; do
+  format=${target#fuzz-}
+  format=${format%%-*}
   program=$top_builddir/tests/fuzz/$target
   [ ! -x "$top_builddir/tests/fuzz/.libs/$target" ] ||
     program=$top_builddir/tests/fuzz/.libs/$target
   set --
-  for seed in "$top_srcdir/tests/fuzz/seeds/${target#fuzz-}"/*; do
+  for seed in "$top_srcdir/tests/fuzz/seeds/$format"/*; do
     [ ! -f "$seed" ] || set -- "$@" "$seed"
   done
   isnt "$#" 0 "$target has seeds"

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image.c - opens fuzzed bytes as an image and looks at it.
+ *
+ * The bytes lie in a memfd, so that the real file driver reads them.  Work is bounded here where an
+ * honest image may ask for much (a large virtual disk); what the library must bound is not. */
+#define _GNU_SOURCE
+#include "image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MAX_BLOCKS 4096
+#define READ_BYTES 65536
+
+static int
+memory_file (const uint8_t *data, size_t size)
+{
+  int fd = memfd_create ("fuzz", MFD_CLOEXEC);
+  if (fd < 0 || (size > 0 && pwrite (fd, data, size, 0) != (ssize_t) size)) {
+    perror ("fuzz: memfd");
+    exit (1);
+  }
+  return fd;
+}
+
+void
+fuzz_explained (const struct img_error *err)
+{
+  if (err->code == 0 || err->message[0] == '\0' || strchr (err->message, '\n')) {
+    fprintf (stderr, "fuzz: failure with code %d and the message '%s'\n", err->code, err->message);
+    abort ();
+  }
+}
+
+struct img_node *
+fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf)
+{
+  struct img_open_params params = { .struct_size = sizeof params };
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *node;
+  int fd = memory_file (data, size);
+  char name[64];
+
+  snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
+  params.format = format;
+  params.gate = IMG_GATE_UNTRUSTED;
+  params.flags = IMG_OPENF_NO_BACKING | openf;
+  node = img_open (name, &params, &err);
+  close (fd);
+  if (node == NULL)
+    fuzz_explained (&err);
+  return node;
+}
+
+void
+fuzz_close (struct img_node *node)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  if (img_close (node, &err) < 0)
+    fuzz_explained (&err);
+}
+
+void
+fuzz_map (struct img_node *node)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_block block;
+  uint64_t at = 0;
+  int r = 0;
+  struct img_walk *walk = img_walk_new (node, 0, img_size (node), IMG_WALK_HOLES, &err);
+  if (walk == NULL) {
+    fuzz_explained (&err);
+    return;
+  }
+  for (int i = 0; i < MAX_BLOCKS && (r = img_walk_next (walk, &block, &err)) == 1; i++) {
+    if (block.offset != at || block.length == 0 || block.length > img_size (node) - at)
+      abort (); /* blocks adjoin and stay inside */
+    at += block.length;
+  }
+  if (r < 0)
+    fuzz_explained (&err);
+  else if (r == 0 && at != img_size (node))
+    abort ();
+  img_walk_free (walk);
+}
+
+void
+fuzz_read (struct img_node *node)
+{
+  static uint8_t buf[READ_BYTES];
+  uint64_t size = img_size (node);
+  /* the start, the end, and some places in between that do not fall on cluster borders */
+  uint64_t places[] = { 0, 511, 65536 - 7, size / 2, size / 3 + 13, size - 1 };
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    struct img_error err = IMG_ERROR_INIT;
+    uint64_t left = places[i] < size ? size - places[i] : 0;
+    if (left > 0
+        && img_pread (node, buf, left < READ_BYTES ? left : READ_BYTES, places[i], 0, &err) < 0)
+      fuzz_explained (&err);
+  }
+}
+
+void
+fuzz_check (struct img_node *node)
+{
+  struct img_check check = { .struct_size = sizeof check };
+  struct img_error err = IMG_ERROR_INIT;
+  if (img_check (node, &check, 0, &err) < 0)
+    fuzz_explained (&err);
+}

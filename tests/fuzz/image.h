@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image.h - what the fuzz targets that open an image share. */
+#ifndef FUZZ_IMAGE_H
+#define FUZZ_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <blkimg/blkimg.h>
+#include <blkimg/module.h>
+
+/* Opens DATA as an image of FORMAT, read-only and without what it names; NULL when it is refused.
+ * A refusal without a message, or with more than one line, aborts. */
+struct img_node *fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf);
+void fuzz_close (struct img_node *node);
+/* Aborts unless *ERR says what went wrong, in one line. */
+void fuzz_explained (const struct img_error *err);
+
+/* What each target does with an open image. */
+void fuzz_map (struct img_node *node);
+void fuzz_read (struct img_node *node);
+void fuzz_check (struct img_node *node);
+
+#endif
