@@ -9,8 +9,7 @@ include %D%/bench/local.mk
 include %D%/out-of-tree/local.mk
 
 # What the programs do, without the lints: CI runs it again with other settings.
+program_tests = $(unit_tests) $(cli_tests) $(interop_tests) tests/fuzz/replay.sh
 check-programs:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) $(interop_tests) \
-	  tests/fuzz/replay.sh'
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests) $(cli_tests) $(interop_tests) tests/fuzz/replay.sh'
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(program_tests)'
 .PHONY: check-programs
