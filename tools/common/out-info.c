@@ -231,5 +231,10 @@ print_image (const struct img_value *info, const char *path, unsigned depth)
 void
 out_info (const struct img_value *info)
 {
-  print_image (info, "", 0);
+  struct img_value *safe = tool_compat () ? NULL : out_printable (info);
+
+  if (safe && !img_value_ok (safe))
+    tool_no_memory ();
+  print_image (safe ? safe : info, "", 0);
+  img_value_free (safe);
 }

@@ -13,7 +13,8 @@ void out_json_line (const struct img_value *v);
 /* Facts of one image (img_info) as `info` prints them. */
 void out_info (const struct img_value *info);
 
-/* A copy of V with keys in qemu-img's order (out-order.c). */
+/* A copy of V with keys in qemu-img's order; one whose strings have no control characters. */
 struct img_value *out_ordered (const struct img_value *v);
+struct img_value *out_printable (const struct img_value *v);
 
 #endif

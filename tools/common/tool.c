@@ -25,6 +25,21 @@
 static const char *name = "img";
 static bool compat;
 
+#if ENABLE_NLS
+/* Is there anything to translate to?  Setting up a locale costs as much as opening an image. */
+static bool
+speaks_other (void)
+{
+  static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+  const char *value = NULL;
+
+  for (unsigned i = 0; i < 3 && (value == NULL || *value == '\0'); i++)
+    value = getenv (names[i]);
+  return value && *value && strcmp (value, "C") != 0 && strncmp (value, "C.", 2) != 0 &&
+         strcmp (value, "POSIX") != 0;
+}
+#endif
+
 void
 tool_init (char **argv)
 {
@@ -36,10 +51,11 @@ tool_init (char **argv)
     argv[0] = (char *) name; /* getopt's messages begin with it */
   }
   compat = strcmp (name, COMPAT_NAME) == 0;
-  /* Not LC_NUMERIC: programs read our numbers. */
-  setlocale (LC_CTYPE, "");
 #if ENABLE_NLS
-  if (!compat) { /* that tool speaks English only, and programs read it */
+  /* The other tool speaks English only, and programs read it.  Not LC_NUMERIC: they read our
+   * numbers, too. */
+  if (!compat && speaks_other ()) {
+    setlocale (LC_CTYPE, "");
     setlocale (LC_MESSAGES, "");
     bindtextdomain ("blkimg", IMG_LOCALEDIR);
   }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The order of keys in qemu-img's JSON.
+/* Trees of facts made fit for print.
  *
- * JSON objects have no order, but logs get compared and old scripts match lines: in drop-in mode,
- * and in the human form of format-specific facts, keys stand as that tool prints them (observed on
- * 7.2, and for newer keys in published output of 8 and later).  Keys that are not listed follow, in
- * ours. */
+ * Order: JSON objects have none, but logs get compared and old scripts match lines: in drop-in
+ * mode, and in the human form of format-specific facts, keys stand as qemu-img prints them
+ * (observed on 7.2, and for newer keys in published output of 8 and later).  Keys that are not
+ * listed follow.
+ *
+ * Safety: file names and words inside images may hold what drives a terminal. */
 
 #include <config.h>
 
@@ -44,8 +46,29 @@ rank (const char *key)
   return i;
 }
 
+typedef struct img_value *copy_fn (const struct img_value *v);
+
+/* Control characters (C0, DEL, and C1 in UTF-8) become '?'. */
 static void
-copy_value (struct img_value *to, const char *key, const struct img_value *v)
+set_printable (struct img_value *to, const char *key, const char *text)
+{
+  char *copy = strdup (text);
+
+  if (copy == NULL)
+    tool_no_memory ();
+  for (unsigned char *p = (unsigned char *) copy; *p; p++) {
+    if (*p < 0x20 || *p == 0x7f)
+      *p = '?';
+    else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+      p[0] = p[1] = '?';
+  }
+  img_value_set_string (to, key, copy);
+  free (copy);
+}
+
+/* Copies V into TO; containers by SUB. */
+static void
+copy_value (struct img_value *to, const char *key, const struct img_value *v, copy_fn *sub)
 {
   switch (img_value_kind (v)) {
   case IMG_VALUE_BOOL:
@@ -61,10 +84,13 @@ copy_value (struct img_value *to, const char *key, const struct img_value *v)
     img_value_set_real (to, key, img_value_real (v));
     break;
   case IMG_VALUE_STRING:
-    img_value_set_string (to, key, img_value_string (v));
+    if (sub == out_printable)
+      set_printable (to, key, img_value_string (v));
+    else
+      img_value_set_string (to, key, img_value_string (v));
     break;
   default:
-    img_value_take (to, key, out_ordered (v));
+    img_value_take (to, key, sub (v));
   }
 }
 
@@ -95,7 +121,8 @@ copy_object (struct img_value *to, const struct img_value *v)
     places[i] = (struct place) { rank (img_value_key_at (v, i)), i };
   qsort (places, n, sizeof *places, by_rank);
   for (size_t i = 0; i < n; i++)
-    copy_value (to, img_value_key_at (v, places[i].member), img_value_at (v, places[i].member));
+    copy_value (to, img_value_key_at (v, places[i].member), img_value_at (v, places[i].member),
+                out_ordered);
   free (places);
 }
 
@@ -110,6 +137,17 @@ out_ordered (const struct img_value *v)
     return to;
   }
   for (size_t i = 0; i < img_value_count (v); i++)
-    copy_value (to, NULL, img_value_at (v, i));
+    copy_value (to, NULL, img_value_at (v, i), out_ordered);
+  return to;
+}
+
+struct img_value *
+out_printable (const struct img_value *v)
+{
+  bool object = img_value_kind (v) == IMG_VALUE_OBJECT;
+  struct img_value *to = object ? img_value_object () : img_value_array ();
+
+  for (size_t i = 0; i < img_value_count (v); i++)
+    copy_value (to, img_value_key_at (v, i), img_value_at (v, i), out_printable);
   return to;
 }
