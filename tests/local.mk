@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 include %D%/unit/local.mk
 include %D%/cli/local.mk
+include %D%/images/local.mk
 include %D%/interop/local.mk
 include %D%/lint/local.mk
 include %D%/fuzz/local.mk

@@ -142,7 +142,8 @@ struct img_check {
   void (*say) (void *arg, bool corruption, const char *line);
   void *say_arg;
 };
-/* Reports one finding (counts nothing).  CORRUPTION false: a leak or a remark. */
+/* Reports one finding (counts nothing), printed as it is; those of corruption begin with "ERROR".
+ * CORRUPTION false: a leak or a remark. */
 void img_check_say (struct img_check *check, bool corruption, const char *fmt, ...)
   IMG_PRINTF (3, 4);
 

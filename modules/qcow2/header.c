@@ -172,7 +172,7 @@ refuse_features (const struct qcow2_header *h, const uint8_t *table, uint32_t le
   names[0] = '\0';
   for (uint32_t i = 0; i + 48 <= length && used < sizeof names; i += 48) {
     const uint8_t *entry = table + i;
-    if (entry[0] != 0 || entry[1] > 63 || !(unknown >> entry[1] & 1))
+    if (entry[0] != 0 || entry[1] > 63 || entry[2] == 0 || !(unknown >> entry[1] & 1))
       continue;
     unknown &= ~(1ull << entry[1]);
     used += (size_t) snprintf (names + used, sizeof names - used, "%s%.46s", used ? ", " : "",

@@ -11,6 +11,7 @@ cli_tests += %D%/dropin-info.sh
 cli_tests += %D%/dropin-map.sh
 cli_tests += %D%/dropin-measure.sh
 cli_tests += %D%/hostile-text.sh
+cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/modules.sh
 cli_tests += %D%/progress.sh
