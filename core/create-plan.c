@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/overflow.h>
 
 #include "core/create.h"
 #include "core/driver.h"
@@ -202,7 +203,7 @@ look_at_backing (struct img_create_plan *plan, const char *path, const char *for
     plan->size = img_size (node);
     plan->has_size = true;
   }
-  img_node_free (node, true);
+  img_node_drop (node);
   return format ? 0 : -1;
 }
 
@@ -341,11 +342,15 @@ int
 img_create_plan (struct img_create_plan *plan, const char *name,
                  const struct img_create_params *params, char **summary, struct img_error *err)
 {
-  *plan = (struct img_create_plan) { .size = params->size, .has_size = params->has_size };
-  plan->flags = params->compat ? IMG_CREATE_COMPAT : 0;
+  struct img_create_params p = { .struct_size = sizeof p };
+
+  /* A caller that was built earlier may know a smaller struct. */
+  memcpy (&p, params, img_min (params->struct_size, sizeof p));
+  *plan = (struct img_create_plan) { .size = p.size, .has_size = p.has_size };
+  plan->flags = p.compat ? IMG_CREATE_COMPAT : 0;
   if (summary)
     *summary = NULL;
-  if (make_plan (plan, name, params, err) < 0)
+  if (make_plan (plan, name, &p, err) < 0)
     return img_error_name (name, err);
   if (summary == NULL)
     return 0;

@@ -170,7 +170,7 @@ check_codecs (const struct img_manifest *m, const struct img_module *module, str
 static int
 take_module (struct img_manifest *m, struct img_error *err)
 {
-  const struct img_module *module = img_module_load (m, err);
+  const struct img_module *module = m->linked_in ? m->linked_in : img_module_load (m, err);
 
   if (module == NULL || check_drivers (m, module, err) < 0 || check_codecs (m, module, err) < 0)
     return -1;

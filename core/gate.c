@@ -120,7 +120,13 @@ check_loop (struct img_node *node, const char *what, const char *name, const uin
 static int
 refuse (const char *what, const char *name, const char *why, struct img_error *err)
 {
-  img_error_set (err, EPERM, _("%s '%s' is not opened: %s"), what, name, why);
+  return img_error_set (err, EPERM, _("%s '%s' is not opened: %s"), what, name, why);
+}
+
+static int
+refuse_unless_open (const char *what, const char *name, const char *why, struct img_error *err)
+{
+  refuse (what, name, why, err);
   return img_error_hint (err, _("--allow-any-backing opens it, if you trust this image."));
 }
 
@@ -150,11 +156,11 @@ check_local (struct img_node *node, const char *what, const char *name, bool lit
   struct stat st;
 
   if (!literal && strncmp (name, "json:", 5) == 0)
-    return refuse (what, name, _("it is a json: name"), err);
+    return refuse_unless_open (what, name, _("it is a json: name"), err);
   if (!literal && img_spec_scheme_length (name) > 0 && strncmp (name, "file:", 5) != 0)
-    return refuse (what, name, _("it names a protocol"), err);
+    return refuse_unless_open (what, name, _("it names a protocol"), err);
   if (!img_open_is_local (lowest (node)))
-    return refuse (what, name, _("the image that names it is not a local file"), err);
+    return refuse_unless_open (what, name, _("the image that names it is not a local file"), err);
   pass->name = img_gate_resolve (node, name, literal);
   if (pass->name == NULL)
     return img_error_errno (err, ENOMEM, "%s '%s'", what, name);

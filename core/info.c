@@ -232,7 +232,7 @@ add_chain (struct img_value *array, struct img_node *node, struct img_error *err
 struct img_value *
 img_info_chain (const char *name, const struct img_open_params *params, struct img_error *err)
 {
-  struct img_open_params p = *params;
+  struct img_open_params p = img_open_params_now (params);
   IMG_CLEANUP (img_value_free) struct img_value *array = img_value_array ();
   struct img_node *top;
   int rc;

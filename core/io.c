@@ -23,10 +23,7 @@ _Alignas (4096) const uint8_t img_zeroes[IMG_ZEROES];
 int
 img_io_blame (struct img_node *node, struct img_error *err)
 {
-  size_t n = strlen (node->filename);
-  if (strncmp (err->message, node->filename, n) == 0 && strncmp (err->message + n, ": ", 2) == 0)
-    return -1;
-  return img_error_prefix (err, "%s", node->filename);
+  return img_error_name (node->filename, err);
 }
 
 int

@@ -89,6 +89,15 @@ img_node_free (struct img_node *node, bool opened)
   free (node);
 }
 
+void
+img_node_drop (struct img_node *top)
+{
+  struct img_context *context = top->context;
+
+  img_node_free (top, true);
+  free (context);
+}
+
 int
 img_close (struct img_node *node, struct img_error *err)
 {
@@ -98,9 +107,7 @@ img_close (struct img_node *node, struct img_error *err)
     return 0;
   if (node->flags & IMG_OPEN_RDWR)
     rc = img_flush (node, err);
-  struct img_context *context = node->context;
-  img_node_free (node, true);
-  free (context);
+  img_node_drop (node);
   return rc;
 }
 
@@ -110,10 +117,12 @@ img_error_name (const char *name, struct img_error *err)
   size_t n = strlen (name);
   char *at = err->message;
 
+  if (n == 0)
+    return -1;
   if (strncmp (at, name, n) == 0 && strncmp (at + n, ": ", 2) == 0)
     return -1;
   /* What a child or an inner step said may hold it already, further back. */
-  for (at = strstr (at, name); n > 0 && at; at = strstr (at + 1, name))
+  for (at = strstr (at, name); at; at = strstr (at + 1, name))
     if (at - err->message >= 2 && strncmp (at - 2, ": ", 2) == 0
         && strncmp (at + n, ": ", 2) == 0) {
       memmove (at, at + n + 2, strlen (at + n + 2) + 1);

@@ -68,5 +68,7 @@ int img_error_name (const char *name, struct img_error *err);
 /* Closes (driver->close when OPENED) and frees NODE and its children, top down, without
  * flushing. */
 void img_node_free (struct img_node *node, bool opened);
+/* As img_close, without flushing: what img_open made is not wanted. */
+void img_node_drop (struct img_node *top);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <blkimg/cleanup.h>
 
+#include "core/driver.h"
 #include "core/gate.h"
 #include "core/i18n.h"
 #include "core/open.h"
@@ -39,7 +40,13 @@ static bool
 names_a_file (const struct img_opts *opts)
 {
   static const char *const keys[] = { "file", "filename", "file.filename", "file.driver" };
+  const char *driver = img_opts_get (opts, "driver");
+  struct img_error ignored = IMG_ERROR_INIT;
+  const struct img_module_list *list = driver ? img_registry (&ignored) : NULL;
+  const struct img_manifest_driver *d = list ? img_registry_driver (list, driver) : NULL;
 
+  if (d && d->kind == IMG_PROTOCOL)
+    return true;
   for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
     if (img_opts_get (opts, keys[i]))
       return true;

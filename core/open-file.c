@@ -138,11 +138,13 @@ static struct img_node *
 open_protocol (const struct img_open_job *job, const struct img_driver *driver, unsigned flags,
                struct img_opts *opts, struct img_error *err)
 {
-  const char *name = job->display ? job->display : job->name;
+  const char *name = job->display;
   struct img_node *node;
 
   if (name == NULL)
     name = plain_name (driver, opts);
+  if (name == NULL)
+    name = job->name;
   node = img_node_new (driver, name ? name : driver->name, flags, job->context, err);
   if (node == NULL)
     return NULL;

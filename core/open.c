@@ -76,7 +76,8 @@ name_node (struct img_node *node, const struct img_node *file, struct img_error 
     if (node->path == NULL)
       return img_error_errno (err, ENOMEM, _("image name"));
   }
-  if (file->driver->kind == IMG_PROTOCOL && !img_open_needs_json (node))
+  if (file->driver->kind == IMG_PROTOCOL && strncmp (file->filename, "json:", 5) != 0 &&
+      !img_open_needs_json (node))
     return 0;
   json = img_open_json_name (node);
   if (json == NULL)
@@ -383,6 +384,7 @@ img_open_displayed (const char *name, const char *display, const struct img_open
                     unsigned more, struct img_error *err)
 {
   struct img_context *context = calloc (1, sizeof *context);
+  struct img_open_params p = img_open_params_now (params);
   struct img_spec spec;
   struct img_node *node = NULL;
 
@@ -390,11 +392,11 @@ img_open_displayed (const char *name, const char *display, const struct img_open
     img_error_errno (err, ENOMEM, "%s", name);
     return NULL;
   }
-  context->gate = params->gate;
-  context->cache = params->cache;
-  context->openf = params->flags;
-  if (img_spec_parse (&spec, name, params->flags & IMG_OPENF_IMAGE_OPTS, err) == 0) {
-    node = open_top (&spec, params, more, display, context, err);
+  context->gate = p.gate;
+  context->cache = p.cache;
+  context->openf = p.flags;
+  if (img_spec_parse (&spec, name, p.flags & IMG_OPENF_IMAGE_OPTS, err) == 0) {
+    node = open_top (&spec, &p, more, display, context, err);
     img_spec_release (&spec);
   }
   if (node)

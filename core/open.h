@@ -3,6 +3,8 @@
 #ifndef CORE_OPEN_H
 #define CORE_OPEN_H
 
+#include <string.h>
+
 #include "core/node.h"
 
 /* How one node is to be opened. */
@@ -61,6 +63,17 @@ int img_open_leftovers (const struct img_node *node, struct img_error *err);
 char *img_open_json_name (const struct img_node *node);
 /* True when an option of NODE changes what its file's name stands for. */
 bool img_open_needs_json (const struct img_node *node);
+
+/* FROM, which a caller that was built earlier may know smaller, in today's size. */
+static inline struct img_open_params
+img_open_params_now (const struct img_open_params *from)
+{
+  struct img_open_params p = { 0 };
+
+  memcpy (&p, from, from->struct_size < sizeof p ? from->struct_size : sizeof p);
+  p.struct_size = sizeof p;
+  return p;
+}
 
 /* As img_open; messages call the image DISPLAY, unless that is NULL; MORE: IMG_OPEN_* flags. */
 struct img_node *img_open_displayed (const char *name, const char *display,

@@ -194,10 +194,10 @@ remove_all (struct img_target *t)
 static int
 open_new (struct img_target *t, const struct img_open_params *open, struct img_error *err)
 {
-  struct img_open_params p = *open;
+  struct img_open_params p = img_open_params_now (open);
 
   p.format = t->plan.driver->name;
-  p.flags = (open->flags | IMG_OPENF_RDWR) & ~(unsigned) IMG_OPENF_IMAGE_OPTS;
+  p.flags = (p.flags | IMG_OPENF_RDWR) & ~(unsigned) IMG_OPENF_IMAGE_OPTS;
   p.gate = IMG_GATE_OPEN; /* all that it names the user named */
   t->sync = p.cache != IMG_CACHE_UNSAFE;
   t->node = img_open_displayed (t->temporary ? t->temporary : t->name, t->name, &p, IMG_OPEN_NEW,
@@ -284,9 +284,7 @@ img_target_abort (struct img_target *t)
 {
   if (t == NULL)
     return;
-  struct img_context *context = t->node->context;
-  img_node_free (t->node, true);
-  free (context);
+  img_node_drop (t->node);
   remove_all (t);
   target_free (t);
 }

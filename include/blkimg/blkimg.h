@@ -77,8 +77,9 @@ struct img_create_params {
   bool compat;              /* drop-in mode */
   enum img_gate gate;
 };
-/* Creates an image.  On success *SUMMARY, if not NULL, becomes the options as `Formatting` prints
- * them ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed.  On failure no new file is left. */
+/* Creates an image.  *SUMMARY, if not NULL, becomes the options as `Formatting` prints them
+ * ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed, also when making the file fails; NULL when the
+ * options already are at fault.  On failure no new file is left. */
 int img_create (const char *name, const struct img_create_params *params, char **summary,
                 struct img_error *err);
 

@@ -112,9 +112,10 @@ struct img_create {
   const char *filename;    /* as the user named it */
   struct img_node *file;   /* formats: the new, empty file, open for writing; protocols: NULL */
   uint64_t size;           /* guest-visible bytes */
-  struct img_opts *opts;   /* checked against create_opts; `size` is not among them */
+  struct img_opts *opts;   /* checked against create_opts; `size` is not among them, even where the
+                              table lists it, which says where it stands among the others */
   unsigned flags;          /* IMG_CREATE_* */
-  enum img_prealloc prealloc; /* protocols: how to take space */
+  enum img_prealloc prealloc; /* how to take space: the protocol's option `preallocation` */
 };
 enum {
   IMG_CREATE_COMPAT = 1 /* drop-in mode: behave as the tool people know where they differ */

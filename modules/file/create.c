@@ -25,9 +25,9 @@ static const enum img_prealloc file_prealloc_modes[] = { IMG_PREALLOC_OFF, IMG_P
                                                          IMG_PREALLOC_FULL };
 
 const struct img_optdesc file_create_opts[] = {
+  { "nocow", IMG_OPT_BOOL, NULL, NULL, N_("turn copy-on-write off (btrfs only)"), 0 },
   { "preallocation", IMG_OPT_ENUM, NULL, file_prealloc_words,
     N_("how to take space: off, falloc (take it), full (write it)"), 0 },
-  { "nocow", IMG_OPT_BOOL, NULL, NULL, N_("turn copy-on-write off (btrfs only)"), 0 },
   { "extent_size_hint", IMG_OPT_SIZE, NULL, NULL,
     N_("smallest piece that XFS should take at once (1M if not given); 0: none"), 0 },
   IMG_OPT_END

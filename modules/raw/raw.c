@@ -102,6 +102,8 @@ raw_create (struct img_create *c, struct img_error *err)
 
   if (!img_round_up (c->size, SECTOR, &size))
     return img_error_set (err, EFBIG, _("the image is too large"));
+  if (img_size (c->file) >= size)
+    return 0; /* a device, or the file was made that long */
   return img_resize (c->file, size, c->prealloc, 0, err);
 }
 
