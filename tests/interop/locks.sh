@@ -67,6 +67,7 @@ qemu-img create -q -f raw x.raw 1M
 qemu-img create -q -f vdi x.vdi 1M
 cp x.vdi source.vdi
 
+holds_mine () { [ "$(held "$file")" = "$mine" ]; }
 # The same bytes for the same use.
 same () {
   name=$1 file=$2 ours=$3
@@ -75,6 +76,8 @@ same () {
   mine=$(held "$file")
   stop
   start "$file" "$@" "$file"
+  # While it opens an image it takes and gives up some in passing.
+  wait_for "the bytes of $*" holds_mine
   is "$mine" "$(held "$file")" "$name: the same bytes ($mine)"
   stop
 }
