@@ -230,9 +230,11 @@ fill_file (struct work *work, struct img_create_plan *plan, struct img_error *er
   rc = plan->driver->create (&work->pub, err);
   if (rc < 0)
     img_error_name (work->pub.filename, err);
+  else /* before the extras, which go when it fails */
+    rc = img_flush (file, err);
   if (finish_extras (work, plan, rc < 0, rc < 0 ? &(struct img_error) IMG_ERROR_INIT : err) < 0)
     rc = -1;
-  return rc == 0 ? img_flush (file, err) : rc;
+  return rc;
 }
 
 int

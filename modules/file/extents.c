@@ -6,13 +6,14 @@
 #include <config.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include <blkimg/overflow.h>
 
 #include "file.h"
 
-enum file_seek { FILE_SEEK_OK, FILE_SEEK_END, FILE_SEEK_UNKNOWN };
+enum file_seek { FILE_SEEK_OK, FILE_SEEK_END, FILE_SEEK_UNKNOWN, FILE_SEEK_FAILED };
 
 /* The next byte at or after POS that is data, or not (WHENCE). */
 static enum file_seek
@@ -22,6 +23,8 @@ file_seek (struct file *f, uint64_t pos, int whence, uint64_t *next)
 
   if (at < 0 && errno == ENXIO) /* no data up to the end, or past the end */
     return FILE_SEEK_END;
+  if (at < 0 && errno == EIO)
+    return FILE_SEEK_FAILED;
   if (at < 0)
     file_set_lacks (f, FILE_NO_SEEK);
   if (at < 0 || (uint64_t) at < pos)
@@ -30,22 +33,25 @@ file_seek (struct file *f, uint64_t pos, int whence, uint64_t *next)
   return FILE_SEEK_OK;
 }
 
-/* Where the run of one kind ends that begins at POS.  *DATA is what it is taken for, and becomes
- * what it is; equal to POS: it is the other kind, so ask again. */
-static uint64_t
-file_run_end (struct file *f, uint64_t pos, uint64_t end, bool *data)
+/* Where the run of one kind ends (*NEXT) that begins at POS.  *DATA is what it is taken for, and
+ * becomes what it is; *NEXT equal to POS: it is the other kind, so ask again. */
+static int
+file_run_end (struct file *f, uint64_t pos, uint64_t end, bool *data, uint64_t *next,
+              struct img_error *err)
 {
-  uint64_t next = pos;
-
-  switch (file_seek (f, pos, *data ? SEEK_HOLE : SEEK_DATA, &next)) {
+  *next = end;
+  switch (file_seek (f, pos, *data ? SEEK_HOLE : SEEK_DATA, next)) {
   case FILE_SEEK_OK:
-    return img_min (next, end);
+    *next = img_min (*next, end);
+    return 0;
   case FILE_SEEK_END:
     *data = false;
-    return end;
+    return 0;
+  case FILE_SEEK_FAILED:
+    return img_error_errno (err, EIO, _("cannot look for data at 0x%" PRIx64), pos);
   default:
     *data = true;
-    return end;
+    return 0;
   }
 }
 
@@ -58,13 +64,14 @@ file_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_ex
   bool data = false;
   unsigned count = 0, turns = 0;
 
-  (void) err;
   if (f->device || file_lacks (f, FILE_NO_SEEK)) {
     *ext = (struct img_extent) { offset, length, offset, IMG_EXTENT_DATA, IMG_CHILD_SELF, 0 };
     return 1;
   }
   while (pos < end && count < n) {
-    uint64_t next = file_run_end (f, pos, end, &data);
+    uint64_t next;
+    if (file_run_end (f, pos, end, &data, &next, err) < 0)
+      return -1;
     /* Neither data nor a hole begins here: somebody writes to it while we look. */
     if (next == pos && ++turns > 1) {
       data = true;
