@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The main job, with faults.
+. "${top_srcdir:-.}/tests/fault/sweep.sh"
+plan
+images
+
+sweep raw-to-qcow2 'img-convert -O qcow2 r.raw t.qcow2'
+sweep qcow2-to-raw 'img-convert -O raw x.qcow2 t.raw'
+sweep raw-to-raw 'img-convert -O raw r.raw t.raw'
+sweep compress 'img-convert -c -O qcow2 r.raw t.qcow2'
+sweep decompress 'img-convert -O raw c.qcow2 t.raw'
+sweep chain 'img-convert -O qcow2 top.qcow2 t.qcow2'
+sweep kernel-copy 'img-convert -C -O raw r.raw t.raw'
+sweep one-worker 'img-convert -m 1 -O qcow2 x.qcow2 t.qcow2'
+sweep over 'img-convert -O qcow2 r.raw old.raw'
+sweep preallocated 'img-convert -O qcow2 -o preallocation=metadata r.raw t.qcow2'

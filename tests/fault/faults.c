@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* faults - a library for LD_PRELOAD that makes one system call on an image fail.
+ *
+ *   FAULT=KIND:N:WHAT[+]   the Nth call of KIND, with a + every one from then on
+ *   FAULT_LOG=FILE         gets one byte for each call that was made to fail
+ *
+ * KIND: open read write flush truncate allocate seek copy rename.  WHAT: an error (EIO ENOSPC
+ * EINTR ENOTSUP EACCES), SHORT (half of what was asked for) or EOF (nothing).  Only files that
+ * were opened by a relative name count: what a test works on, not the program's own modules.
+ * Calls are counted over all threads.  For 64-bit Linux: the calls go to the kernel directly. */
+#define _GNU_SOURCE 1
+#undef _FORTIFY_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifdef __LP64__
+
+#define FDS 4096
+enum { SHORT = -1, ENDS = -2 };
+
+static const struct { const char *name; int code; } whats[] = {
+  { "EIO", EIO },         { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "ENOTSUP", EOPNOTSUPP },
+  { "EACCES", EACCES },   { "SHORT", SHORT },   { "EOF", ENDS },
+};
+
+static atomic_bool watched[FDS];
+static atomic_uint calls;
+
+static struct {
+  char kind[16];
+  unsigned at;
+  int code;
+  bool on, stays;
+} fault;
+
+__attribute__ ((constructor)) static void
+read_fault (void)
+{
+  const char *text = getenv ("FAULT"), *rest = text ? strchr (text, ':') : NULL;
+  char *end;
+  if (rest == NULL || (size_t) (rest - text) >= sizeof fault.kind)
+    return;
+  memcpy (fault.kind, text, (size_t) (rest - text));
+  fault.at = (unsigned) strtoul (rest + 1, &end, 10);
+  for (size_t i = 0; *end == ':' && i < sizeof whats / sizeof *whats; i++) {
+    size_t n = strlen (whats[i].name);
+    if (strncmp (end + 1, whats[i].name, n) == 0) {
+      fault.code = whats[i].code;
+      fault.stays = end[1 + n] == '+';
+      fault.on = fault.at > 0;
+    }
+  }
+}
+
+/* Whether this call of KIND is to fail. */
+static bool
+strikes (const char *kind)
+{
+  if (!fault.on || strcmp (kind, fault.kind) != 0)
+    return false;
+  unsigned n = atomic_fetch_add (&calls, 1) + 1;
+  if (n != fault.at && !(fault.stays && n > fault.at))
+    return false;
+  const char *log = getenv ("FAULT_LOG");
+  int flags = O_WRONLY | O_APPEND | O_CREAT;
+  int fd = log ? (int) syscall (SYS_openat, AT_FDCWD, log, flags, 0666) : -1;
+  if (fd >= 0) {
+    syscall (SYS_write, fd, "x", 1);
+    syscall (SYS_close, fd);
+  }
+  return true;
+}
+
+static bool
+strikes_fd (const char *kind, int fd)
+{
+  return fd >= 0 && fd < FDS && atomic_load (&watched[fd]) && strikes (kind);
+}
+
+/* An error of this call: -1 with errno; SHORT and EOF have no meaning for it and are EIO. */
+static int
+fail (void)
+{
+  errno = fault.code > 0 ? fault.code : EIO;
+  return -1;
+}
+
+/* How a transfer of N bytes goes: -1, or how many bytes of it are done. */
+static ssize_t
+cut (size_t n)
+{
+  if (fault.code > 0)
+    return fail ();
+  return fault.code == SHORT && n > 1 ? (ssize_t) (n / 2) : 0;
+}
+
+/* ---- open, close ---- */
+
+static int
+opened (const char *path, int fd)
+{
+  if (fd >= 0 && fd < FDS)
+    atomic_store (&watched[fd], path[0] != '/');
+  return fd;
+}
+
+#define OPEN(name)                                                     \
+  int name (const char *, int, ...);                                   \
+  int name (const char *path, int flags, ...)                          \
+  {                                                                    \
+    va_list ap;                                                        \
+    va_start (ap, flags);                                              \
+    mode_t mode = flags & O_CREAT ? va_arg (ap, mode_t) : 0;           \
+    va_end (ap);                                                       \
+    if (path[0] != '/' && !(flags & O_DIRECTORY) && strikes ("open"))  \
+      return fail ();                                                  \
+    return opened (path, (int) syscall (SYS_openat, AT_FDCWD, path,    \
+                                        flags | O_LARGEFILE, mode));   \
+  }
+OPEN (open)
+OPEN (open64)
+
+int __open_2 (const char *, int);
+int
+__open_2 (const char *path, int flags)
+{
+  return open (path, flags);
+}
+
+int
+close (int fd)
+{
+  if (fd >= 0 && fd < FDS)
+    atomic_store (&watched[fd], false);
+  return (int) syscall (SYS_close, fd);
+}
+
+/* ---- data ---- */
+
+#define PREAD(name, args, call)                         \
+  ssize_t name args;                                    \
+  ssize_t name args                                     \
+  {                                                     \
+    if (strikes_fd ("read", fd)) {                      \
+      ssize_t r = cut (n);                              \
+      if (r <= 0)                                       \
+        return r;                                       \
+      n = (size_t) r;                                   \
+    }                                                   \
+    return syscall call;                                \
+  }
+PREAD (read, (int fd, void *buf, size_t n), (SYS_read, fd, buf, n))
+PREAD (__read_chk, (int fd, void *buf, size_t n, size_t room),
+       (SYS_read, fd, buf, n < room ? n : room))
+PREAD (pread, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
+PREAD (pread64, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
+PREAD (__pread_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
+       (SYS_pread64, fd, buf, n < room ? n : room, at))
+PREAD (__pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
+       (SYS_pread64, fd, buf, n < room ? n : room, at))
+
+#define PWRITE(name, args, call)                        \
+  ssize_t name args;                                    \
+  ssize_t name args                                     \
+  {                                                     \
+    if (strikes_fd ("write", fd)) {                     \
+      ssize_t r = cut (n);                              \
+      if (r <= 0)                                       \
+        return r;                                       \
+      n = (size_t) r;                                   \
+    }                                                   \
+    return syscall call;                                \
+  }
+PWRITE (write, (int fd, const void *buf, size_t n), (SYS_write, fd, buf, n))
+PWRITE (pwrite, (int fd, const void *buf, size_t n, off64_t at), (SYS_pwrite64, fd, buf, n, at))
+PWRITE (pwrite64, (int fd, const void *buf, size_t n, off64_t at), (SYS_pwrite64, fd, buf, n, at))
+
+/* ---- the rest ---- */
+
+#define SIMPLE(kind, name, args, call)                              \
+  int name args;                                                    \
+  int name args                                                     \
+  {                                                                 \
+    return strikes_fd (kind, fd) ? fail () : (int) syscall call;    \
+  }
+SIMPLE ("flush", fsync, (int fd), (SYS_fsync, fd))
+SIMPLE ("flush", fdatasync, (int fd), (SYS_fdatasync, fd))
+SIMPLE ("truncate", ftruncate, (int fd, off64_t size), (SYS_ftruncate, fd, size))
+SIMPLE ("truncate", ftruncate64, (int fd, off64_t size), (SYS_ftruncate, fd, size))
+SIMPLE ("allocate", fallocate, (int fd, int mode, off64_t at, off64_t n),
+        (SYS_fallocate, fd, mode, at, n))
+SIMPLE ("allocate", fallocate64, (int fd, int mode, off64_t at, off64_t n),
+        (SYS_fallocate, fd, mode, at, n))
+
+/* These return the error. */
+int
+posix_fallocate (int fd, off64_t at, off64_t n)
+{
+  if (strikes_fd ("allocate", fd))
+    return fault.code > 0 ? fault.code : EIO;
+  return syscall (SYS_fallocate, fd, 0, at, n) < 0 ? errno : 0;
+}
+
+int
+posix_fallocate64 (int fd, off64_t at, off64_t n)
+{
+  return posix_fallocate (fd, at, n);
+}
+
+off64_t
+lseek64 (int fd, off64_t at, int whence)
+{
+  if (strikes_fd ("seek", fd))
+    return fail ();
+  return syscall (SYS_lseek, fd, at, whence);
+}
+
+off_t
+lseek (int fd, off_t at, int whence)
+{
+  return lseek64 (fd, at, whence);
+}
+
+ssize_t
+copy_file_range (int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned flags)
+{
+  if (strikes_fd ("copy", to)) {
+    ssize_t r = cut (n);
+    if (r <= 0)
+      return r;
+    n = (size_t) r;
+  }
+  return syscall (SYS_copy_file_range, from, from_at, to, to_at, n, flags);
+}
+
+int
+rename (const char *from, const char *to)
+{
+  if (strikes ("rename"))
+    return fail ();
+  return (int) syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+#endif

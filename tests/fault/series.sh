@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# For sweep.sh, many at once:
+#   series.sh NAME HOW COMMAND KIND WHAT   COMMAND with WHAT at the 1st, 2nd, ... call of KIND
+#   series.sh listing FOLDER               what is in it
+# Complaints go to standard output.
+set -u
+
+# What one run leaves: its files by name and contents.
+listing () {
+  (cd "$1" && find . -type f ! -name '.run-*' -exec cksum {} + | sort -k 3)
+}
+
+# left_behind FOLDER HOW: something else than before and than what was to be made
+left_behind () {
+  case $2 in
+    over)
+      (cd "$1" && timeout 20 img-check -q -f qcow2 old.raw) >/dev/null 2>&1 &&
+        echo "$here: leaves what looks like an image"
+      sed 's/.*old.raw$//' "$1.listing" >"$1.others"
+      sed 's/.*old.raw$//' "$tmp/start.listing" | cmp -s - "$1.others" ||
+        echo "$here: leaves other files"
+      ;;
+    in-place)
+      (cd "$1" && timeout 20 img-check -q t.qcow2) >"$1/.run-check" 2>&1
+      case $? in
+        0 | 3) ;;
+        *) echo "$here: leaves a broken image: $(head -n 1 "$1/.run-check")" ;;
+      esac
+      ;;
+    *) echo "$here: leaves other files: $(diff "$tmp/start.listing" "$1.listing" | tail -n 1)" ;;
+  esac
+}
+
+# judge FOLDER NAME HOW KIND N WHAT STATUS: complains on standard output
+judge () {
+  here="$2: $4 $5 $6"
+  fault_err=$(cat "$1/.run-err")
+  if [ "$7" -eq 124 ]; then
+    echo "$here: hangs"
+  elif [ "$7" -ge 128 ]; then
+    echo "$here: dies of signal $(($7 - 128))"
+  elif [ "$7" -eq 0 ]; then
+    case $4-$6 in
+      *-EINTR | *-SHORT) ;;
+      read-* | write-* | flush-*) echo "$here: succeeds all the same" ;;
+    esac
+    cmp -s "$1/.run-out" "$tmp/$2.ref/.run-out" || echo "$here: succeeds with another answer"
+    listing "$1" | cmp -s - "$tmp/$2.ref.listing" || echo "$here: succeeds with other files"
+  else
+    [ -n "$fault_err" ] || echo "$here: fails without a word"
+    case $2-$7 in
+      compare*-1 | check*-[23]) echo "$here: a fault is not an answer (exit $7)" ;;
+    esac
+    listing "$1" >"$1.listing"
+    cmp -s "$1.listing" "$tmp/start.listing" ||
+      { [ "$4" = flush ] && cmp -s "$1.listing" "$tmp/$2.ref.listing"; } ||
+      left_behind "$1" "$3"
+  fi
+}
+
+series () {
+  n=1
+  while [ "$n" -le 40 ]; do
+    dir=$tmp/$1.$4.$5
+    rm -rf "$dir" && cp -a "$tmp/start" "$dir" || exit 99
+    (
+      cd "$dir" || exit 99
+      FAULT=$4:$n:$5 FAULT_LOG=$dir/.run-log LD_PRELOAD=$faults
+      export FAULT FAULT_LOG LD_PRELOAD
+      exec timeout 20 sh -c "$3" >.run-out 2>.run-err
+    )
+    status=$?
+    if [ ! -s "$dir/.run-log" ]; then
+      [ "$status" -eq 0 ] || echo "$1: $4 $n $5: fails without a fault: $(head -n 1 "$dir/.run-err")"
+      break
+    fi
+    echo "hit $1" >>"$tmp/hits"
+    judge "$dir" "$1" "$2" "$4" "$n" "$5" "$status"
+    # later ones are much the same
+    [ "$n" -lt 8 ] && n=$((n + 1)) || n=$((n + 5))
+  done
+  rm -rf "$dir" "$dir".*
+}
+
+case $1 in
+  listing) listing "$2" ;;
+  *) series "$@" ;;
+esac
