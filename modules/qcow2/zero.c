@@ -194,6 +194,8 @@ clear (struct qcow2 *q, struct change ch, unsigned flags, struct img_error *err)
 {
   if (q->h.version < 3 && qcow2_backed (q))
     return img_error_set (err, ENOTSUP, _("version 2 images have no zero clusters"));
+  if (ch.end >= q->h.size) /* what is there of the last cluster is all of it */
+    ch.end = img_div_up (ch.end, q->cluster_size) << q->cluster_bits;
   if (q->raw_data && clear_data (q, &ch, flags, err) < 0)
     return -1;
   if (q->raw_data && ch.mode == DISCARD)

@@ -22,6 +22,8 @@ unit_tests += %D%/test-open
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
 unit_tests += %D%/test-probed
+unit_tests += %D%/test-qcow2-crash
+unit_tests += %D%/test-qcow2-faults
 unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
 unit_tests += %D%/test-qcow2-tables
@@ -117,6 +119,13 @@ tests_unit_test_module_LDADD = $(unit_shared)
 
 # qcow2: the parts of the driver by themselves.
 tests_unit_test_qcow2_layout_LDADD = modules/qcow2/libqcow2.la $(LDADD)
+qcow2_rig = %D%/qcow2-rig.c %D%/qcow2-rig.h modules/qcow2/qcow2.c $(unit_fakes)
+tests_unit_test_qcow2_crash_SOURCES = %D%/test-qcow2-crash.c $(qcow2_rig)
+tests_unit_test_qcow2_crash_CPPFLAGS = $(AM_CPPFLAGS) -DIMG_MODULE_NAME=qcow2
+tests_unit_test_qcow2_crash_LDADD = modules/qcow2/libqcow2.la $(LDADD)
+tests_unit_test_qcow2_faults_SOURCES = %D%/test-qcow2-faults.c $(qcow2_rig)
+tests_unit_test_qcow2_faults_CPPFLAGS = $(AM_CPPFLAGS) -DIMG_MODULE_NAME=qcow2
+tests_unit_test_qcow2_faults_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 tests_unit_test_qcow2_header_SOURCES = %D%/test-qcow2-header.c $(unit_fakes)
 tests_unit_test_qcow2_header_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 tests_unit_test_qcow2_tables_SOURCES = %D%/test-qcow2-tables.c $(unit_fakes)
