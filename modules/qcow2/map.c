@@ -7,8 +7,8 @@
  * image, a subcluster both allocated and zero) ends the answer before it, and is an error when the
  * answer would begin with it.  Refuses: to read data.
  *
- * Data clusters past the end of the file are reported as they stand, and reading them then fails;
- * only what is missing of the file's last cluster reads as zero, as other writers leave it out.
+ * Data clusters past the end of the file are reported as they stand; the core then says what is
+ * missing.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -77,9 +77,7 @@ struct out {
   struct img_extent *ext;
   unsigned n, max;
   uint64_t pos, end; /* guest: [.., pos) is answered, end is the end of the question */
-  uint64_t data_size;
   uint32_t child;
-  uint64_t cluster_size;
 };
 
 static inline bool
@@ -90,7 +88,7 @@ done (const struct out *out)
 
 /* Adds guest bytes [GUEST, GUEST + LENGTH), which begin at or before out->pos.  False: no room. */
 static bool
-emit_part (struct out *out, uint64_t guest, uint64_t length, uint32_t kind, uint32_t flags,
+emit (struct out *out, uint64_t guest, uint64_t length, uint32_t kind, uint32_t flags,
            uint64_t host)
 {
   uint64_t skip = out->pos - guest;
@@ -116,25 +114,6 @@ emit_part (struct out *out, uint64_t guest, uint64_t length, uint32_t kind, uint
   };
   out->pos += length;
   return true;
-}
-
-/* Data: what the file's last cluster lacks is zero. */
-static bool
-emit_data (struct out *out, uint64_t guest, uint64_t length, uint64_t host)
-{
-  uint64_t size = out->data_size;
-  if (host + length > size && host <= size) {
-    uint64_t tail = img_min (length, size - host);
-    uint64_t gap = img_min (length - tail, -size & (out->cluster_size - 1));
-    if (!emit_part (out, guest, tail, IMG_EXTENT_DATA, 0, host))
-      return false;
-    if (!emit_part (out, guest + tail, gap, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host + tail))
-      return false;
-    guest += tail + gap;
-    host += tail + gap;
-    length -= tail + gap;
-  }
-  return length == 0 || emit_part (out, guest, length, IMG_EXTENT_DATA, 0, host);
 }
 
 /* ---- entries ---- */
@@ -188,11 +167,11 @@ map_subclusters (const struct qcow2 *q, struct out *out, uint64_t guest, uint64_
         break;
     uint64_t at = guest + i * sub, length = n * sub;
     if (kind == 1)
-      room = emit_data (out, at, length, host + i * sub);
+      room = emit (out, at, length, IMG_EXTENT_DATA, 0, host + i * sub);
     else if (kind == 2 && host != UINT64_MAX)
-      room = emit_part (out, at, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host + i * sub);
+      room = emit (out, at, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host + i * sub);
     else
-      room = emit_part (out, at, length, kind ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC, 0, 0);
+      room = emit (out, at, length, kind ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC, 0, 0);
   }
   return room ? 0 : 1;
 }
@@ -235,7 +214,7 @@ map_run (const struct qcow2 *q, struct out *out, const uint8_t *p, uint32_t n, u
     return -1;
   if (kind == QCOW2_PACKED) {
     *count = packed_length (p, n, q->l2_entry_size);
-    return !emit_part (out, guest, *count * q->cluster_size, IMG_EXTENT_SPECIAL,
+    return !emit (out, guest, *count * q->cluster_size, IMG_EXTENT_SPECIAL,
                        IMG_EXTENT_COMPRESSED, 0);
   }
   if (q->extended) {
@@ -254,11 +233,11 @@ map_run (const struct qcow2 *q, struct out *out, const uint8_t *p, uint32_t n, u
   *count = run_length (p, n, q->l2_entry_size, entry & ~QCOW2_COPIED, bitmap, step);
   uint64_t length = *count * q->cluster_size;
   if (kind == QCOW2_NORMAL)
-    room = emit_data (out, guest, length, host);
+    room = emit (out, guest, length, IMG_EXTENT_DATA, 0, host);
   else if (kind == QCOW2_ZERO_ALLOC)
-    room = emit_part (out, guest, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host);
+    room = emit (out, guest, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host);
   else
-    room = emit_part (out, guest, length,
+    room = emit (out, guest, length,
                       kind == QCOW2_ZERO_PLAIN ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC, 0, 0);
   return !room;
 }
@@ -298,7 +277,7 @@ map_absent (const struct qcow2 *q, struct out *out)
     } else if (index >= q->l1_size) {
       break;
     }
-  return emit_part (out, out->pos, end - out->pos, IMG_EXTENT_UNALLOC, 0, 0);
+  return emit (out, out->pos, end - out->pos, IMG_EXTENT_UNALLOC, 0, 0);
 }
 
 int
@@ -308,7 +287,7 @@ qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_e
   struct qcow2 *q = img_node_priv (node);
   struct out out = {
     .ext = ext, .max = n, .pos = offset, .end = offset + length,
-    .data_size = img_size (q->data), .child = q->data_child, .cluster_size = q->cluster_size,
+    .child = q->data_child,
   };
   int r = 0;
   pthread_rwlock_rdlock (&q->lock);

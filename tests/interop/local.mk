@@ -2,6 +2,7 @@
 # Against QEMU's programs: what we do to an image, they see, and the other way round.  hold, ops
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
+interop_tests += %D%/qcow2-read.sh
 interop_tests += %D%/qcow2-write.sh
 if MODULE_VDI
 interop_tests += %D%/locks.sh %D%/vdi.sh
@@ -11,4 +12,4 @@ tests_interop_hold_LDADD = $(unit_shared)
 tests_interop_ops_LDADD = $(unit_shared)
 tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
-EXTRA_DIST += %D%/locks.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
