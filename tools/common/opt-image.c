@@ -12,6 +12,7 @@
 #include "common/i18n.h"
 #include "common/opt-image.h"
 
+#include <blkimg/cleanup.h>
 #include <blkimg/module.h>
 
 int
@@ -22,17 +23,14 @@ opt_set_cache (void *field, const char *arg, struct img_error *err)
 
 /* ---- objects ---- */
 
-struct object_list {
-  struct object_list *next;
-  struct img_opts *opts;
-};
-
-/* Types that users of qemu-img give.  Drivers that use them look them up by id. */
+/* Types that users of qemu-img give. */
 static const char *const object_types[] = {
   "secret", "secret_keyring", "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
   "throttle-group", "iothread", "main-loop", "authz-simple", "authz-list", "authz-list-file",
   "authz-pam", "pr-manager-helper", NULL
 };
+
+IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 
 static bool
 known_type (const char *type)
@@ -46,30 +44,21 @@ known_type (const char *type)
 int
 opt_set_object (void *field, const char *arg, struct img_error *err)
 {
-  struct object_list **list = field, *object;
-  struct img_opts *opts = img_opts_new ();
+  unsigned *count = field;
+  IMG_CLEANUP (img_opts_free) struct img_opts *opts = img_opts_new ();
   const char *type;
 
   if (opts == NULL)
     tool_no_memory ();
-  if (img_opts_parse (opts, arg, "qom-type", err) < 0) {
-    img_opts_free (opts);
+  if (img_opts_parse (opts, arg, "qom-type", err) < 0)
     return -1;
-  }
   type = img_opts_get (opts, "qom-type");
   if (type == NULL || !known_type (type))
-    img_error_set (err, EINVAL, _("unknown object type '%s'"), type ? type : "");
-  else if (img_opts_get (opts, "id") == NULL)
-    img_error_set (err, EINVAL, _("an object needs an id"));
-  else if ((object = malloc (sizeof *object)) == NULL)
-    tool_no_memory ();
-  else {
-    *object = (struct object_list) { *list, opts };
-    *list = object;
-    return 0;
-  }
-  img_opts_free (opts);
-  return -1;
+    return img_error_set (err, EINVAL, _("unknown object type '%s'"), type ? type : "");
+  if (img_opts_get (opts, "id") == NULL)
+    return img_error_set (err, EINVAL, _("an object needs an id"));
+  ++*count;
+  return 0;
 }
 
 /* ---- opening ---- */
