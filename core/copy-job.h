@@ -42,7 +42,6 @@ enum copy_kind {
 /* One deal: begins on a unit of the target, ends on one or with the copy. */
 struct copy_range {
   enum copy_kind kind;
-  bool local; /* nothing but moving bytes of local files: more threads do not help */
   uint64_t offset, length;
   IMG_VEC (struct copy_segment) segments;
 };
@@ -81,7 +80,7 @@ struct copy_job {
   bool reserves;   /* the target hands out host space */
   bool zeroed;     /* the target reads as zero, as far as the sources go */
   bool blank;      /* and behind them, too */
-  unsigned local_max; /* ranges of local bytes at a time; 0: no limit */
+  unsigned local_max; /* workers that get ranges of local bytes */
   _Atomic int sharing;      /* enum copy_sharing */
   _Atomic bool allocating;  /* img_allocate is still worth asking */
   _Atomic bool stopping;    /* some worker failed */
@@ -98,6 +97,8 @@ struct copy_plan *copy_plan_new (struct copy_job *job, struct img_error *err);
 void copy_plan_free (struct copy_plan *plan);
 /* 1: RANGE filled; 0: the end.  One thread at a time. */
 int copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err);
+/* 1: *HANDS is how many workers are of use for what comes next; 0: the end. */
+int copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err);
 
 /* ---- copy-fill.c ---- */
 
@@ -120,8 +121,9 @@ int copy_write (struct copy_job *job, struct copy_slot *slot, struct img_error *
 struct copy_order *copy_order_new (struct copy_job *job, bool ordered, unsigned n,
                                    struct img_error *err);
 void copy_order_free (struct copy_order *order);
-/* 1: *SLOT holds a range to be filled; 0: no more. */
-int copy_order_take (struct copy_order *order, struct copy_slot **slot, struct img_error *err);
+/* 1: *SLOT holds a range to be filled; 0: no more for WORKER. */
+int copy_order_take (struct copy_order *order, unsigned worker, struct copy_slot **slot,
+                     struct img_error *err);
 /* SLOT is filled: places and writes it and what stands ready behind it, as the order allows. */
 int copy_order_put (struct copy_order *order, struct copy_slot *slot, struct img_error *err);
 /* Whether the first try to share worked; the deal goes on. */

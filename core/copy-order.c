@@ -7,6 +7,10 @@
  * and nobody waits for anybody, unless the window is full.  Where the order does not show, a slot
  * is placed and written by the thread that filled it.
  *
+ * Moving bytes between local files takes two threads, and sharing them one; more would only hand
+ * each other the baton.  So the plan says how many hands the next range is worth, the first workers
+ * get it, and the others sleep until something else comes, which is compressed or far away.
+ *
  * Locks: `deal` around the plan, then `lock` around the ring; neither is held while data moves. */
 #include <config.h>
 
@@ -22,10 +26,11 @@ struct copy_order {
   struct copy_job *job;
   bool ordered;
   pthread_mutex_t deal, lock;
-  pthread_cond_t change; /* a slot became free, a first try ended, a local range was done, stop */
+  unsigned hands;        /* with `deal`: of the range dealt last */
+  pthread_cond_t more;   /* with `deal`: `hands` changed, or the end came */
+  pthread_cond_t change; /* with `lock`: a slot became free, a first try ended, stop */
   uint64_t next, head;   /* tickets: the next to deal, the next to place; slot = ticket mod n */
   bool placing, stopped;
-  unsigned local;        /* ranges with `local` being worked on */
   unsigned n;
   struct copy_slot slots[];
 };
@@ -56,6 +61,7 @@ copy_order_new (struct copy_job *job, bool ordered, unsigned n, struct img_error
     order->n = n;
     pthread_mutex_init (&order->deal, NULL);
     pthread_mutex_init (&order->lock, NULL);
+    pthread_cond_init (&order->more, NULL);
     pthread_cond_init (&order->change, NULL);
   }
   if (order == NULL || make_buffers (order) < 0) {
@@ -79,6 +85,7 @@ copy_order_free (struct copy_order *order)
     img_vec_free (&slot->pieces);
     img_vec_free (&slot->places);
   }
+  pthread_cond_destroy (&order->more);
   pthread_cond_destroy (&order->change);
   pthread_mutex_destroy (&order->lock);
   pthread_mutex_destroy (&order->deal);
@@ -88,9 +95,12 @@ copy_order_free (struct copy_order *order)
 void
 copy_order_stop (struct copy_order *order)
 {
-  IMG_GUARD (&order->lock);
+  pthread_mutex_lock (&order->lock);
   order->stopped = true;
   pthread_cond_broadcast (&order->change);
+  pthread_mutex_unlock (&order->lock);
+  IMG_GUARD (&order->deal);
+  pthread_cond_broadcast (&order->more);
 }
 
 void
@@ -129,34 +139,54 @@ wait_slot (struct copy_order *order)
   return order->stopped ? NULL : slot;
 }
 
-/* Makes SLOT, dealt, part of the ring, once its kind of work may begin. */
 static void
 enter (struct copy_order *order, struct copy_slot *slot)
 {
-  unsigned max = order->job->local_max;
   IMG_GUARD (&order->lock);
-  while (slot->range.local && max && order->local >= max && !order->stopped)
-    pthread_cond_wait (&order->change, &order->lock);
-  order->local += slot->range.local;
   order->next++;
   slot->state = SLOT_FILLING;
 }
 
+/* As copy_order_take, with `deal`. */
+static int
+take (struct copy_order *order, unsigned worker, struct copy_slot **slot, struct img_error *err)
+{
+  struct copy_job *job = order->job;
+  unsigned hands;
+  for (;;) {
+    struct copy_slot *s = wait_slot (order);
+    if (s == NULL)
+      return 0;
+    if (img_progress_check (job->opts.progress, err) < 0)
+      return -1;
+    int r = copy_plan_hands (job->plan, &hands, err);
+    if (r <= 0)
+      return r;
+    if (worker < hands) {
+      r = copy_plan_next (job->plan, &s->range, err);
+      if (r <= 0)
+        return r;
+      enter (order, s);
+      *slot = s;
+    }
+    if (hands != order->hands)
+      pthread_cond_broadcast (&order->more);
+    order->hands = hands;
+    if (worker < hands)
+      return 1;
+    pthread_cond_wait (&order->more, &order->deal);
+  }
+}
+
 int
-copy_order_take (struct copy_order *order, struct copy_slot **slot, struct img_error *err)
+copy_order_take (struct copy_order *order, unsigned worker, struct copy_slot **slot,
+                 struct img_error *err)
 {
   IMG_GUARD (&order->deal);
-  struct copy_slot *s = wait_slot (order);
-  if (s == NULL)
-    return 0;
-  if (img_progress_check (order->job->opts.progress, err) < 0)
-    return -1;
-  int r = copy_plan_next (order->job->plan, &s->range, err);
+  int r = take (order, worker, slot, err);
   if (r <= 0)
-    return r;
-  enter (order, s);
-  *slot = s;
-  return 1;
+    pthread_cond_broadcast (&order->more);
+  return r;
 }
 
 /* ---- putting ---- */
@@ -211,22 +241,13 @@ drain (struct copy_order *order, struct img_error *err)
 int
 copy_order_put (struct copy_order *order, struct copy_slot *slot, struct img_error *err)
 {
-  bool local = slot->range.local;
-  int r;
-  if (order->ordered) {
-    pthread_mutex_lock (&order->lock);
-    slot->state = SLOT_READY;
-    pthread_mutex_unlock (&order->lock);
-    r = drain (order, err);
-  } else {
-    r = copy_place (order->job, slot, err);
-    if (r == 0)
-      r = write_slot (order, slot, err);
+  if (!order->ordered) {
+    if (copy_place (order->job, slot, err) < 0)
+      return -1;
+    return write_slot (order, slot, err);
   }
-  if (local && order->job->local_max) {
-    IMG_GUARD (&order->lock);
-    order->local--;
-    pthread_cond_broadcast (&order->change);
-  }
-  return r;
+  pthread_mutex_lock (&order->lock);
+  slot->state = SLOT_READY;
+  pthread_mutex_unlock (&order->lock);
+  return drain (order, err);
 }

@@ -16,6 +16,7 @@
 #include "core/copy-job.h"
 #include "core/i18n.h"
 #include "core/progress.h"
+#include "core/workers.h"
 
 #define ZERO_MAX (UINT64_C (256) << 20) /* a cancel waits for no more */
 #define SHARE_MAX (UINT64_C (256) << 20)
@@ -274,7 +275,6 @@ add_segment (struct copy_plan *plan, struct copy_range *range, uint64_t length,
   if (b->class == CLASS_DATA) {
     s.node = b->node;
     s.at = b->at + (plan->pos - b->offset);
-    range->local = range->local && b->host && !b->special;
   } else if (b->class == CLASS_LEAVE) {
     struct img_node *backing = plan->job->dst->backing;
     uint64_t size = backing ? atomic_load (&backing->size) : 0;
@@ -355,6 +355,20 @@ deal (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
 }
 
 int
+copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err)
+{
+  const struct copy_job *job = plan->job;
+  const struct block *b = &plan->block;
+  int r = seek_block (plan, err);
+  *hands = IMG_WORKERS_MAX;
+  if (r > 0 && atomic_load (&job->sharing) == SHARING_YES && share_length (plan) > 0)
+    *hands = 1;
+  else if (r > 0 && (b->class != CLASS_DATA || (b->host && !b->special)))
+    *hands = job->local_max;
+  return r;
+}
+
+int
 copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
 {
   int r;
@@ -363,7 +377,6 @@ copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_err
     if (r <= 0)
       return r;
     range->kind = COPY_READ;
-    range->local = true;
     range->offset = plan->pos;
     range->length = 0;
     range->segments.n = 0;

@@ -12,8 +12,7 @@ copy_work (struct img_pool *pool, unsigned worker, void *arg, struct img_error *
   struct copy_slot *slot;
   int r;
   (void) pool;
-  (void) worker;
-  while ((r = copy_order_take (job->order, &slot, err)) > 0) {
+  while ((r = copy_order_take (job->order, worker, &slot, err)) > 0) {
     r = copy_fill (job, slot, err);
     if (r == 0)
       r = copy_order_put (job->order, slot, err);

@@ -116,8 +116,8 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   cut_work (&job, n);
   if (wipe_target (&job, err) < 0)
     return -1;
-  if (job.opts.workers == 0 && inflight == 0 && !job.opts.compress)
-    job.local_max = LOCAL_MAX;
+  bool local = job.opts.workers == 0 && inflight == 0 && !job.opts.compress;
+  job.local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
   atomic_init (&job.sharing, first_sharing (&job));
   atomic_init (&job.allocating, !job.reserves);
   pthread_mutex_init (&job.report, NULL);

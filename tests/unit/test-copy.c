@@ -12,15 +12,33 @@
 
 static uint64_t seed;
 
+/* In part compressed. */
+static struct img_node *
+packed_source (uint64_t *s, uint64_t size)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *plain = fake_mem_new (size, COPYING_CAP, IMG_OPEN_RDWR);
+  struct img_node *toy = copying_toy (NULL, size, 512, (unsigned) rnd_below (s, 2));
+  struct img_copy_opts opts = copying_opts ();
+  opts.compress = true;
+  toy->flags |= IMG_OPEN_NEW;
+  copying_scribble (s, plain);
+  ck_assert_msg (img_copy (toy, &plain, 1, &opts, &err) == 0, "%s", err.message);
+  fake_free (plain);
+  return toy;
+}
+
 static struct img_node *
 random_source (uint64_t *s)
 {
   uint64_t size = 1 + rnd_below (s, PICK (s, 600, 20000, COPYING_ROOM / 3));
   struct img_node *node;
-  switch (rnd_below (s, 4)) {
+  switch (rnd_below (s, 5)) {
   case 0:
     node = fake_mem_new (size, COPYING_CAP, IMG_OPEN_RDWR);
     break;
+  case 4:
+    return packed_source (s, size);
   case 1:
     node = fake_plain_new (fake_mem_new (size + 3000, COPYING_CAP, IMG_OPEN_RDWR), 3000, size, 0);
     break;
