@@ -179,7 +179,7 @@ backing_path (const char *name, const char *backing)
   struct img_context context = { .gate = IMG_GATE_OPEN };
   struct img_node place = { .path = (char *) name, .context = &context };
 
-  return img_gate_resolve (&place, backing, false);
+  return img_gate_resolve (&place, backing, 0);
 }
 
 static int

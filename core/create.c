@@ -92,18 +92,21 @@ remove_file (const char *name)
 
 /* ---- extra files ---- */
 
-/* Where FILENAME is: beside the image, whatever the folder we work in. */
+/* Where FILENAME is: beside the image, whatever the folder we work in, but for what drop-in mode
+ * asks. */
 static char *
-extra_path (const struct work *work, const char *filename)
+extra_path (const struct work *work, const char *filename, unsigned flags)
 {
   struct img_node place = { .context = (struct img_context *) &work->context };
   bool local = img_open_is_local (work->pub.file);
   char *path;
 
+  if ((flags & IMG_EXTRA_WORKING_DIR) && (work->pub.flags & IMG_CREATE_COMPAT))
+    return strdup (filename);
   place.path = (char *) work->pub.filename;
   if (local && strncmp (place.path, "file:", 5) == 0)
     place.path += 5;
-  path = local || *filename == '/' ? img_gate_resolve (&place, filename, true) : NULL;
+  path = local || *filename == '/' ? img_gate_resolve (&place, filename, IMG_GATE_LITERAL) : NULL;
   return path;
 }
 
@@ -154,7 +157,7 @@ img_create_extra (struct img_create *c, const char *filename, uint64_t size,
                   enum img_prealloc prealloc, unsigned flags, struct img_error *err)
 {
   struct work *work = (struct work *) c;
-  struct extra x = { extra_path (work, filename), NULL, false };
+  struct extra x = { extra_path (work, filename, flags), NULL, false };
   bool keep = flags & IMG_EXTRA_KEEP;
   const struct img_driver *driver;
 

@@ -52,10 +52,12 @@ beside (const struct img_node *node, const char *name)
 }
 
 char *
-img_gate_resolve (const struct img_node *node, const char *name, bool literal)
+img_gate_resolve (const struct img_node *node, const char *name, unsigned flags)
 {
-  bool local = node->context->gate != IMG_GATE_OPEN;
+  bool local = node->context->gate != IMG_GATE_OPEN, literal = flags & IMG_GATE_LITERAL;
 
+  if (flags & IMG_GATE_WORKING_DIR)
+    return strdup (name);
   if (!literal && local && strncmp (name, "file:", 5) == 0)
     return beside (node, name + 5);
   if (!literal && img_spec_scheme_length (name) > 0)
@@ -149,9 +151,10 @@ kind_of_file (const struct stat *st)
 }
 
 static int
-check_local (struct img_node *node, const char *what, const char *name, bool literal,
+check_local (struct img_node *node, const char *what, const char *name, unsigned flags,
              struct img_gate_pass *pass, struct img_error *err)
 {
+  bool literal = flags & IMG_GATE_LITERAL;
   const char *kind;
   struct stat st;
 
@@ -161,7 +164,7 @@ check_local (struct img_node *node, const char *what, const char *name, bool lit
     return refuse_unless_open (what, name, _("it names a protocol"), err);
   if (!img_open_is_local (lowest (node)))
     return refuse_unless_open (what, name, _("the image that names it is not a local file"), err);
-  pass->name = img_gate_resolve (node, name, literal);
+  pass->name = img_gate_resolve (node, name, flags);
   if (pass->name == NULL)
     return img_error_errno (err, ENOMEM, "%s '%s'", what, name);
   pass->literal = true;
@@ -175,16 +178,16 @@ check_local (struct img_node *node, const char *what, const char *name, bool lit
 }
 
 static int
-check_open (struct img_node *node, const char *what, const char *name, bool literal,
+check_open (struct img_node *node, const char *what, const char *name, unsigned flags,
             struct img_gate_pass *pass, struct img_error *err)
 {
   struct stat st;
 
-  pass->name = img_gate_resolve (node, name, literal);
+  pass->name = img_gate_resolve (node, name, flags);
   if (pass->name == NULL)
     return img_error_set (err, EINVAL, _("%s '%s' is relative to an image that has no place"),
                           what, name);
-  pass->literal = literal;
+  pass->literal = flags & IMG_GATE_LITERAL;
   if (img_spec_scheme_length (pass->name) == 0 && stat (pass->name, &st) == 0 &&
       (S_ISREG (st.st_mode) || S_ISBLK (st.st_mode)))
     identify (&st, pass->file_id);
@@ -192,7 +195,7 @@ check_open (struct img_node *node, const char *what, const char *name, bool lite
 }
 
 int
-img_gate_check (struct img_node *node, const char *what, const char *name, bool literal,
+img_gate_check (struct img_node *node, const char *what, const char *name, unsigned flags,
                 struct img_gate_pass *pass, struct img_error *err)
 {
   int rc;
@@ -206,9 +209,9 @@ img_gate_check (struct img_node *node, const char *what, const char *name, bool 
     return img_error_set (err, EPERM, _("%s '%s' is not opened where only facts are wanted"), what,
                           name);
   if (node->context->gate == IMG_GATE_OPEN)
-    rc = check_open (node, what, name, literal, pass, err);
+    rc = check_open (node, what, name, flags, pass, err);
   else
-    rc = check_local (node, what, name, literal, pass, err);
+    rc = check_local (node, what, name, flags, pass, err);
   if (rc < 0) {
     free (pass->name);
     pass->name = NULL;

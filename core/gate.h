@@ -11,13 +11,17 @@ struct img_gate_pass {
   uint64_t file_id[2]; /* of a local file */
 };
 
-/* Decides on NAME, which NODE's image gives as its WHAT ("backing file").  LITERAL: the format says
- * that it is a path.  -1: refused; the hint says which option allows it. */
-int img_gate_check (struct img_node *node, const char *what, const char *name, bool literal,
+enum {
+  IMG_GATE_LITERAL = 1,    /* the format says that it is a path */
+  IMG_GATE_WORKING_DIR = 2 /* relative to the working folder */
+};
+/* Decides on NAME, which NODE's image gives as its WHAT ("backing file").  -1: refused; the hint
+ * says which option allows it. */
+int img_gate_check (struct img_node *node, const char *what, const char *name, unsigned flags,
                     struct img_gate_pass *pass, struct img_error *err);
 
 /* NAME as NODE's image means it: relative to the image.  malloc'ed; NULL when that cannot be told,
  * or memory runs out. */
-char *img_gate_resolve (const struct img_node *node, const char *name, bool literal);
+char *img_gate_resolve (const struct img_node *node, const char *name, unsigned flags);
 
 #endif

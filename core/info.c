@@ -65,7 +65,7 @@ add_backing (struct img_value *v, const struct img_node *node, struct img_error 
   if (node->backing_name == NULL)
     return 0;
   img_value_set_string (v, "backing-filename", node->backing_name);
-  full = img_gate_resolve (node, node->backing_name, false);
+  full = img_gate_resolve (node, node->backing_name, 0);
   if (full)
     img_value_set_string (v, "full-backing-filename", full);
   if (node->backing_format)

@@ -271,6 +271,14 @@ open_child (const struct img_open_job *job, struct img_opts *opts, struct img_er
   return NULL;
 }
 
+static unsigned
+child_gate (const struct img_node *node, unsigned flags)
+{
+  bool here = (flags & IMG_CHILD_WORKING_DIR) && (node->context->openf & IMG_OPENF_COMPAT);
+
+  return IMG_GATE_LITERAL | (here ? IMG_GATE_WORKING_DIR : 0);
+}
+
 int
 img_node_open_child (struct img_node *node, const char *name, const char *filename,
                      const char *format, unsigned flags, struct img_error *err)
@@ -295,7 +303,7 @@ img_node_open_child (struct img_node *node, const char *name, const char *filena
       !img_opts_get (opts, "file.filename") && !img_opts_get (opts, "file.driver")) {
     if (filename == NULL)
       return img_error_set (err, EINVAL, _("'%s.filename' must be given"), name);
-    if (img_gate_check (node, name, filename, true, &pass, err) < 0)
+    if (img_gate_check (node, name, filename, child_gate (node, flags), &pass, err) < 0)
       return -1;
     job.name = pass.name;
   }

@@ -198,6 +198,8 @@ open_new (struct img_target *t, const struct img_open_params *open, struct img_e
 
   p.format = t->plan.driver->name;
   p.flags = (p.flags | IMG_OPENF_RDWR) & ~(unsigned) IMG_OPENF_IMAGE_OPTS;
+  if (t->plan.flags & IMG_CREATE_COMPAT)
+    p.flags |= IMG_OPENF_COMPAT;
   p.gate = IMG_GATE_OPEN; /* all that it names the user named */
   t->sync = p.cache != IMG_CACHE_UNSAFE;
   t->node = img_open_displayed (t->temporary ? t->temporary : t->name, t->name, &p, IMG_OPEN_NEW,

@@ -53,7 +53,8 @@ enum {
   IMG_OPENF_IMAGE_OPTS = 32, /* NAME is an option list (driver=qcow2,file.filename=...) */
   IMG_OPENF_UNMAP = 64,
   IMG_OPENF_STABLE = 128, /* source of a copy: nobody may write to it meanwhile (unless SHARE) */
-  IMG_OPENF_LIMITS = 256  /* img_info tells the node's limits, too */
+  IMG_OPENF_LIMITS = 256, /* img_info tells the node's limits, too */
+  IMG_OPENF_COMPAT = 512  /* drop-in mode, for what IMG_CHILD_WORKING_DIR says */
 };
 
 /* Opens NAME: a path, `scheme:...`, or `json:{...}`.  NULL on failure (message begins with the

@@ -64,7 +64,9 @@ int img_node_set_backing (struct img_node *node, const char *name, const char *f
 int img_node_open_child (struct img_node *node, const char *name, const char *filename,
                          const char *format, unsigned flags, struct img_error *err);
 enum {
-  IMG_CHILD_READ_ONLY = 1 /* even when the node is writable */
+  IMG_CHILD_READ_ONLY = 1,  /* even when the node is writable */
+  IMG_CHILD_WORKING_DIR = 2 /* in drop-in mode FILENAME is relative to the working folder and not to
+                               the image, as QEMU has it for qcow2's data files */
 };
 
 /* A line for BLKIMG_DEBUG; costs nothing when that is off. */
@@ -127,7 +129,8 @@ struct img_node *img_create_extra (struct img_create *c, const char *filename, u
                                    enum img_prealloc prealloc, unsigned flags,
                                    struct img_error *err);
 enum {
-  IMG_EXTRA_KEEP = 1 /* FILENAME must exist with at least SIZE bytes; it stays as it is, always */
+  IMG_EXTRA_KEEP = 1, /* FILENAME must exist with at least SIZE bytes; it stays as it is, always */
+  IMG_EXTRA_WORKING_DIR = 2 /* as IMG_CHILD_WORKING_DIR */
 };
 
 enum {

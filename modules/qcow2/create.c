@@ -167,8 +167,8 @@ make_data_file (struct img_create *c, const struct qcow2_options *o, uint64_t si
                 struct img_error *err)
 {
   enum img_prealloc mode = o->prealloc == IMG_PREALLOC_METADATA ? IMG_PREALLOC_OFF : o->prealloc;
-  return img_create_extra (c, o->data_file, size, mode, o->keep_data_file ? IMG_EXTRA_KEEP : 0,
-                           err) ? 0 : -1;
+  unsigned flags = IMG_EXTRA_WORKING_DIR | (o->keep_data_file ? IMG_EXTRA_KEEP : 0);
+  return img_create_extra (c, o->data_file, size, mode, flags, err) ? 0 : -1;
 }
 
 int

@@ -128,7 +128,8 @@ open_data (struct qcow2 *q, struct img_error *err)
   q->data = NULL;
   if (q->flags & IMG_OPEN_NO_IO)
     return 0;
-  int child = img_node_open_child (q->node, "data-file", q->h.data_file, NULL, 0, err);
+  int child = img_node_open_child (q->node, "data-file", q->h.data_file, NULL,
+                                   IMG_CHILD_WORKING_DIR, err);
   if (child < 0)
     return -1;
   q->data_child = (uint32_t) child;

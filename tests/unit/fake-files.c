@@ -291,7 +291,8 @@ text_line (struct img_node *node, char *line, char **backing, char **format,
   else if (strcmp (line, "format") == 0)
     *format = value;
   else if (strcmp (line, "data") == 0 && !(node->flags & IMG_OPEN_NO_IO))
-    return img_node_open_child (node, "data-file", *value ? value : NULL, NULL, 0, err);
+    return img_node_open_child (node, "data-file", *value ? value : NULL, NULL,
+                                IMG_CHILD_WORKING_DIR, err);
   return 0;
 }
 
@@ -324,7 +325,8 @@ text_create (struct img_create *c, struct img_error *err)
     n += snprintf (text + n, sizeof text - (size_t) n, "backing %s\n", backing);
   if (format)
     n += snprintf (text + n, sizeof text - (size_t) n, "format %s\n", format);
-  if (extra && img_create_extra (c, extra, 1000, IMG_PREALLOC_OFF, 0, err) == NULL)
+  if (extra
+      && !img_create_extra (c, extra, 1000, IMG_PREALLOC_OFF, IMG_EXTRA_WORKING_DIR, err))
     return -1;
   if (img_opts_bool (c->opts, "fail"))
     return img_error_set (err, ENOSPC, "no room for what was asked");

@@ -143,6 +143,12 @@ START_TEST (data_files)
   refuses ("file.filename=sub/x,data-file=foo",
            "file.filename=sub/x,data-file=foo: sub/x: data-file=foo: there is no node of that "
            "name");
+  params.flags = IMG_OPENF_COMPAT;
+  refuses ("sub/x", "sub/x: data-file 'net:d': No such file or directory");
+  fake_write ("net:d", "12345");
+  opens ("sub/x");
+  ck_assert_uint_eq (img_size (img_child_by_name (node, "data-file")), 5);
+  params.flags = IMG_OPENF_IMAGE_OPTS;
   fake_write ("y", "TEXT\ndata \n");
   refuses ("file.filename=y", "file.filename=y: y: 'data-file.filename' must be given");
 }

@@ -188,6 +188,11 @@ START_TEST (extra_files)
   creates ("sub/x", "fmt=text first=65536 size=1 extra=net:e");
   ck_assert_int_eq (stat ("sub/net:e", &st), 0);
   ck_assert_int_eq (st.st_size, 1000);
+  params.compat = true;
+  params.options = "extra=here";
+  creates ("sub/x", "fmt=text first=65536 size=1 extra=here");
+  ck_assert (is_there ("here"));
+  params.compat = false;
   params.options = "extra=x";
   refuses ("sub/x", "sub/x: 'x' is the new image itself");
 }

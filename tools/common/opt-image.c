@@ -78,7 +78,8 @@ image_open_params (const struct image_args *image, unsigned flags)
 
   p.format = image->format;
   p.flags = flags | (image->share ? IMG_OPENF_SHARE : 0) |
-            (image->image_opts ? IMG_OPENF_IMAGE_OPTS : 0);
+            (image->image_opts ? IMG_OPENF_IMAGE_OPTS : 0) |
+            (tool_compat () ? IMG_OPENF_COMPAT : 0);
   p.cache = image->cache;
   p.gate = image_gate (image);
   return p;
