@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -164,8 +165,10 @@ check (struct img_node *node, struct args *args)
     return EXIT_NO_CHECK;
   }
   if (img_check (node, &c, repairs[args->repair + 1], &err) < 0 ||
-      look_again (node, args, &c, &err) < 0)
-    return tool_fail (&err);
+      look_again (node, args, &c, &err) < 0) {
+    int status = tool_fail (&err);
+    return err.code == ENOTSUP ? EXIT_NO_CHECK : status; /* it cannot repair */
+  }
   if (args->output == OUTPUT_JSON && !(args->quiet && tool_compat ()))
     print_json (node, &c);
   else if (args->output == OUTPUT_HUMAN && !args->quiet)

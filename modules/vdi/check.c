@@ -49,7 +49,7 @@ check_entry (struct img_check *check, struct marks *marks, struct tally *t, uint
 
   if (entry >= t->in_file) {
     if (say)
-      img_check_say (check, true, _("ERROR: block index %u too large, is %u"), index, entry);
+      img_check_say (check, true, _("block index %u too large, is %u"), index, entry);
     check->corruptions++;
     return 0;
   }
@@ -58,7 +58,7 @@ check_entry (struct img_check *check, struct marks *marks, struct tally *t, uint
     return -1;
   if (r == 1) {
     if (say)
-      img_check_say (check, true, _("ERROR: block index %u: block %u is used more than once"),
+      img_check_say (check, true, _("block index %u: block %u is used more than once"),
                      index, entry);
     check->corruptions++;
     return 0;
@@ -90,7 +90,7 @@ check_count (const struct vdi *v, struct img_check *check, const struct tally *t
 {
   if (v->h.allocated < t->behind) {
     img_check_say (check, true,
-                   _("ERROR: the header counts %u blocks, but the map names block %" PRIu64),
+                   _("the header counts %u blocks, but the map names block %" PRIu64),
                    v->h.allocated, t->behind - 1);
     check->corruptions++;
   }
@@ -99,7 +99,7 @@ check_count (const struct vdi *v, struct img_check *check, const struct tally *t
                    t->in_file - t->named);
     check->leaks += t->in_file - t->named;
   } else if (v->h.allocated > t->in_file) {
-    img_check_say (check, true, _("ERROR: the header counts %u blocks, the file has %" PRIu64),
+    img_check_say (check, true, _("the header counts %u blocks, the file has %" PRIu64),
                    v->h.allocated, t->in_file);
     check->corruptions++;
   }
