@@ -135,6 +135,8 @@ write_bytes (struct copy_job *job, struct copy_slot *slot, struct img_error *err
       if (!join (&run, bytes, next, place_bytes (piece_at (slot, &piece, next->offset), next)))
         break;
     }
+    if (job->opts.sparse == 0)
+      run.flags &= ~(unsigned) IMG_PLACE_ZEROES;
     img_rate_wait (&job->rate, host_length (&run), job->opts.progress);
     if (img_write_place (job->dst, &run, 0, bytes, host_length (&run), err) < 0)
       return -1;

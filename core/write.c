@@ -14,11 +14,14 @@
 
 #include "core/i18n.h"
 #include "core/io.h"
+#include "core/iszero.h"
 #include "core/probe.h"
 #include "core/serial.h"
 #include "core/write.h"
 
 #define CHUNK (256 * 1024) /* of a fresh unit that is put together in memory */
+#define GRAIN 4096         /* zeroes are looked for in pieces of this size */
+#define SPARSE 65536       /* the shortest run of zeroes that is worth a second request */
 
 /* ---- the three steps ---- */
 
@@ -115,6 +118,24 @@ check_room (struct img_node *node, const struct img_place *place, uint64_t delta
                         (unsigned long long) place->offset);
 }
 
+/* Leaves out long runs of zeroes: that is what reads there already. */
+static int
+write_data (struct img_node *child, const uint8_t *buf, uint64_t length, uint64_t at,
+            struct img_error *err)
+{
+  uint64_t from = 0, n;
+  for (uint64_t done = 0; done < length; done += n) {
+    bool zero;
+    n = img_zero_run (buf + done, (size_t) (length - done), GRAIN, &zero);
+    if (!zero || n < SPARSE)
+      continue;
+    if (from < done && img_pwrite (child, buf + from, done - from, at + from, 0, err) < 0)
+      return -1;
+    from = done + n;
+  }
+  return from < length ? img_pwrite (child, buf + from, length - from, at + from, 0, err) : 0;
+}
+
 int
 img_write_place (struct img_node *node, const struct img_place *place, uint64_t delta,
                  const void *buf, uint64_t length, struct img_error *err)
@@ -129,7 +150,8 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
     struct img_node *child = node->children[place->child].node;
     if (grow_to (child, at + length, err) < 0)
       return -1;
-    return img_pwrite (child, buf, length, at, 0, err);
+    return place->flags & IMG_PLACE_ZEROES ? write_data (child, buf, length, at, err)
+                                           : img_pwrite (child, buf, length, at, 0, err);
   }
   if (node->driver->kind == IMG_PROTOCOL)
     return img_pwrite (node, buf, length, at, 0, err);

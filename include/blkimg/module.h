@@ -94,8 +94,10 @@ enum {
 /* ---- writing to an allocating format ---- */
 
 enum {
-  IMG_PLACE_FRESH = 1,  /* new host space with unknown contents: the core writes whole units */
-  IMG_PLACE_ENCODED = 2 /* reserve: for `encoded` bytes that stand for one encode_unit */
+  IMG_PLACE_FRESH = 1,   /* new host space with unknown contents: the core writes whole units */
+  IMG_PLACE_ENCODED = 2, /* reserve: for `encoded` bytes that stand for one encode_unit */
+  IMG_PLACE_ZEROES = 4   /* with FRESH: it reads as zero (past the end of the file), so that zeroes
+                            need not be written */
 };
 
 /* Host space for a guest range, from reserve until commit or abandon. */

@@ -107,6 +107,8 @@ vdi_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t e
     if (new_blocks (node, run, &entry, &run, err) < 0)
       return -1;
     place->flags = IMG_PLACE_FRESH;
+    if (vdi_host_offset (v, entry) >= img_size (img_child (node, 0)))
+      place->flags |= IMG_PLACE_ZEROES;
   }
   place->offset = offset;
   place->length = (uint64_t) run * v->h.block_size;

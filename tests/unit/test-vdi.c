@@ -54,6 +54,8 @@ START_TEST (blocks_come_in_order)
   ck_assert_uint_eq (ext[3].host_offset, 1024);
   ck_assert_uint_eq (ext[4].host_offset, 1024 + 2 * MIB);
   image_close (node);
+  ck_assert_int_eq (image_stat ("x").st_size, 1024 + 3 * (off_t) MIB);
+  ck_assert_uint_lt ((uint64_t) image_stat ("x").st_blocks * 512, MIB); /* zeroes are not written */
   ck_assert_uint_eq (peek32 ("x", 0x184), 3);
   ck_assert_uint_eq (peek32 ("x", 0x200 + 7 * 4), 0);
   ck_assert_uint_eq (peek32 ("x", 0x200 + 9 * 4), UINT32_MAX);
