@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <blkimg/overflow.h>
 
@@ -30,23 +31,42 @@ static const struct opt opts[] = {
   OPT_END_ROW
 };
 
-static const char *
-truth (bool b)
+/* A map may have millions of lines: these do without printf's machinery. */
+static char *
+put_number (char *p, uint64_t n)
 {
-  return b ? "true" : "false";
+  char digits[20];
+  unsigned i = sizeof digits;
+
+  do
+    digits[--i] = (char) ('0' + n % 10);
+  while ((n /= 10) > 0);
+  memcpy (p, digits + i, sizeof digits - i);
+  return p + (sizeof digits - i);
+}
+
+static char *
+put_truth (char *p, const char *key, bool b)
+{
+  return stpcpy (stpcpy (p, key), b ? "true" : "false");
 }
 
 static void
 print_json (const struct img_block *b, bool first)
 {
-  printf ("%s{ \"start\": %" PRIu64 ", \"length\": %" PRIu64 ", \"depth\": %u, \"present\": %s, "
-          "\"zero\": %s, \"data\": %s, \"compressed\": %s",
-          first ? "[" : ",\n", b->offset, b->length, b->depth,
-          truth (b->flags & IMG_BLOCK_PRESENT), truth (b->flags & IMG_BLOCK_ZERO),
-          truth (b->flags & IMG_BLOCK_DATA), truth (b->flags & IMG_BLOCK_COMPRESSED));
+  char line[256], *p = line;
+
+  p = put_number (stpcpy (p, first ? "[{ \"start\": " : ",\n{ \"start\": "), b->offset);
+  p = put_number (stpcpy (p, ", \"length\": "), b->length);
+  p = put_number (stpcpy (p, ", \"depth\": "), b->depth);
+  p = put_truth (p, ", \"present\": ", b->flags & IMG_BLOCK_PRESENT);
+  p = put_truth (p, ", \"zero\": ", b->flags & IMG_BLOCK_ZERO);
+  p = put_truth (p, ", \"data\": ", b->flags & IMG_BLOCK_DATA);
+  p = put_truth (p, ", \"compressed\": ", b->flags & IMG_BLOCK_COMPRESSED);
   if (b->flags & IMG_BLOCK_HOST)
-    printf (", \"offset\": %" PRIu64, b->host_offset);
-  putchar ('}');
+    p = put_number (stpcpy (p, ", \"offset\": "), b->host_offset);
+  *p++ = '}';
+  fwrite (line, 1, (size_t) (p - line), stdout);
 }
 
 /* Only what can be read from a file by offset fits this form. */
