@@ -50,12 +50,23 @@ cut_work (struct copy_job *job, unsigned n)
   job->grain = img_div_up (grain, job->unit) * job->unit;
 }
 
+/* Does NODE, which we just made, read as zero?  A plain format shows what its file holds, and a
+ * device or an export is only new to us. */
+static bool
+made_blank (const struct img_node *node)
+{
+  uint32_t caps = node->driver->caps;
+  if (!(node->flags & IMG_OPEN_NEW) || !(caps & IMG_CAP_ZERO_INIT))
+    return false;
+  return !(caps & IMG_CAP_PLAIN) || made_blank (node->children[0].node);
+}
+
 /* A target that need not be looked at: it was just made, or can be wiped in one go. */
 static int
 wipe_target (struct copy_job *job, struct img_error *err)
 {
   struct img_node *dst = job->dst;
-  job->blank = job->opts.target_is_zero || (dst->flags & IMG_OPEN_NEW);
+  job->blank = job->opts.target_is_zero || made_blank (dst);
   job->zeroed = job->blank;
   if (job->zeroed || job->opts.overlay || dst->backing || job->opts.sparse == 0)
     return 0;

@@ -10,9 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/cleanup.h>
+
 #define DEFAULT_CONNECTIONS 4
 /* Servers take requests up to 32 MiB (NBD protocol, "Block size constraints", no limit given). */
 #define DEFAULT_MAX_TRANSFER (32u << 20)
+
+IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 
 static const char *const server_types[] = { "inet", "unix", NULL };
 
@@ -126,12 +130,17 @@ open_node (struct img_node *node, const struct img_opts *opts, unsigned flags,
   return -1;
 }
 
+/* There is nothing to make: the export is there, or not. */
 static int
 create (struct img_create *c, struct img_error *err)
 {
+  IMG_CLEANUP (img_opts_free) struct img_opts *opts = img_opts_new ();
   struct nbd_conn conn = { .wake = -1 };
   int64_t size;
-  if (nbd_conn_open (&conn, c->opts, err) < 0)
+  if (opts == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (nbd_parse_name (c->filename, opts, err) < 0
+      || img_opts_check (opts, open_opts, "nbd", err) < 0 || nbd_conn_open (&conn, opts, err) < 0)
     return -1;
   size = nbd_get_size (conn.h);
   nbd_conn_close (&conn);

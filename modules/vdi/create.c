@@ -54,6 +54,7 @@ vdi_create (struct img_create *c, struct img_error *err)
                           .offset_map = VDI_HEADER_SIZE,
                           .block_size = VDI_BLOCK_SIZE };
   uint64_t max = (uint64_t) VDI_MAX_BLOCKS * VDI_BLOCK_SIZE, length;
+  bool fresh = img_size (c->file) == 0; /* a device holds someone's bytes */
 
   if (c->size > max)
     return img_error_set (err, EFBIG,
@@ -67,6 +68,8 @@ vdi_create (struct img_create *c, struct img_error *err)
   if (vdi_header_make (&h, err) < 0 || img_resize (c->file, length, IMG_PREALLOC_OFF, 0, err) < 0
       || vdi_table_fill (c->file, h.offset_map, 0, h.blocks, is_static ? 0 : VDI_UNALLOCATED, err)
            < 0)
+    return -1;
+  if (!fresh && img_zero (c->file, h.offset_data, length - h.offset_data, 0, err) < 0)
     return -1;
   return vdi_header_write (&h, c->file, err);
 }

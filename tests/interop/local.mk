@@ -4,6 +4,9 @@
 interop_tests =
 interop_tests += %D%/qcow2-read.sh
 interop_tests += %D%/qcow2-write.sh
+if MODULE_NBD
+interop_tests += %D%/nbd.sh
+endif
 if MODULE_VDI
 interop_tests += %D%/locks.sh %D%/vdi.sh
 endif
@@ -13,3 +16,4 @@ tests_interop_ops_LDADD = $(unit_shared)
 tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
