@@ -32,7 +32,8 @@ choose () {
     options=$options,compat=0.10
   else
     one_of 1 2 4 8 16 16 32 64; options=$options,refcount_bits=$word
-    [ "$word" != 1 ] || snapshots=no
+    # narrow counts overflow where compressed clusters share a host cluster
+    [ "$word" -ge 8 ] || snapshots=no
     one_of zlib zlib zstd; options=$options,compression_type=$word
     next 3
     if [ "$r" = 0 ] && [ "$cluster" -ge 16384 ]; then
@@ -110,6 +111,14 @@ plain_map () {
   sed 's/"compressed": [a-z]*, *//; s/, "compressed": [a-z]*//'
 }
 
+# Not every image that qemu-io made can be read by qemu-img: then there is nothing to compare with.
+peer_reads () {
+  qemu-img convert -f qcow2 -O raw i.qcow2 want.raw || return 1
+  for name in $names; do
+    qemu-img convert -f qcow2 -l $name -O raw i.qcow2 want.raw || return 1
+  done
+}
+
 the_same () {
   qemu-img convert -f qcow2 -O raw i.qcow2 want.raw && img-convert -f qcow2 -O raw i.qcow2 got.raw &&
     cmp got.raw want.raw || return 1
@@ -132,13 +141,16 @@ the_same () {
 }
 
 plan later
-round=0
+round=0 unreadable=0
 while [ $round -lt "${BLKIMG_TEST_ROUNDS:-12}" ]; do
   round=$((round + 1))
   choose
   if ! make_image >log 2>&1; then
     fail "image $round can be made: $size $options"
     diag "$(tail -n 20 log)"
+  elif ! peer_reads >log 2>&1 && [ $unreadable -lt 3 ]; then
+    unreadable=$((unreadable + 1)) round=$((round - 1))
+    diag "qemu-img cannot read this one itself, another instead: $size $options: $(cat log)"
   elif the_same >log 2>&1; then
     pass "image $round: $size $options backing $backing, snapshots:$names"
   else
