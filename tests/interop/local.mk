@@ -3,6 +3,7 @@
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
 interop_tests += %D%/qcow2-read.sh
+interop_tests += %D%/qcow2-create.sh
 interop_tests += %D%/qcow2-write.sh
 if MODULE_NBD
 interop_tests += %D%/nbd.sh
@@ -17,3 +18,4 @@ tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-write.sh %D%/vdi.sh
