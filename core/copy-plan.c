@@ -328,14 +328,8 @@ static int
 deal (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
 {
   struct copy_job *job = plan->job;
-  enum class class = plan->block.class;
   uint64_t quiet = quiet_length (plan), share = share_length (plan);
   bool data, zero;
-  if (quiet > 0 && is_free (job, class)) {
-    plan->pos += quiet;
-    img_progress_add (job->opts.progress, quiet);
-    return 0;
-  }
   if (quiet > 0)
     return deal_run (plan, range, COPY_ZERO, img_min (quiet, ZERO_MAX - ZERO_MAX % job->unit), err);
   if (share > 0) {
@@ -354,12 +348,26 @@ deal (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
   return 0;
 }
 
+/* Moves on to the next block that is to be written.  0: there is none. */
+static int
+pass_over (struct copy_plan *plan, struct img_error *err)
+{
+  uint64_t quiet;
+  int r;
+  while ((r = seek_block (plan, err)) > 0 && is_free (plan->job, plan->block.class)
+         && (quiet = quiet_length (plan)) > 0) {
+    plan->pos += quiet;
+    img_progress_add (plan->job->opts.progress, quiet);
+  }
+  return r;
+}
+
 int
 copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err)
 {
   const struct copy_job *job = plan->job;
   const struct block *b = &plan->block;
-  int r = seek_block (plan, err);
+  int r = pass_over (plan, err);
   *hands = IMG_WORKERS_MAX;
   if (r > 0 && atomic_load (&job->sharing) == SHARING_YES && share_length (plan) > 0)
     *hands = 1;
@@ -373,7 +381,7 @@ copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_err
 {
   int r;
   do {
-    r = seek_block (plan, err);
+    r = pass_over (plan, err);
     if (r <= 0)
       return r;
     range->kind = COPY_READ;
