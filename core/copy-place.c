@@ -44,8 +44,9 @@ judge_sharing (struct copy_job *job, int r, struct img_error *err)
 static void
 abandon_places (struct copy_job *job, struct copy_slot *slot, size_t from)
 {
-  for (size_t i = from; i < slot->places.n; i++)
-    img_write_abandon (job->dst, &slot->places.v[i]);
+  /* The last one first: a driver that hands out space in a row can take it back. */
+  for (size_t i = slot->places.n; i > from; i--)
+    img_write_abandon (job->dst, &slot->places.v[i - 1]);
   slot->places.n = 0;
 }
 

@@ -20,6 +20,7 @@
 
 #define ZERO_MAX (UINT64_C (256) << 20) /* a cancel waits for no more */
 #define SHARE_MAX (UINT64_C (256) << 20)
+#define SHARE_TRY (UINT64_C (64) * 1024)
 #define SHARE_ALIGN 4096u               /* blocks of the file systems that share */
 
 enum class {
@@ -247,7 +248,8 @@ share_length (const struct copy_plan *plan)
   if (sharing == SHARING_NO || b->class != CLASS_DATA || !b->host || b->node == job->dst)
     return 0;
   uint64_t unit = img_max (job->unit, SHARE_ALIGN);
-  uint64_t max = sharing == SHARING_YES ? SHARE_MAX : job->chunk;
+  /* The first try may cost space in the target: as much whatever the number of workers. */
+  uint64_t max = sharing == SHARING_YES ? SHARE_MAX : img_max (SHARE_TRY, unit);
   if (unit % job->unit != 0 || plan->pos % unit != 0
       || (b->at + (plan->pos - b->offset)) % SHARE_ALIGN != 0)
     return 0;

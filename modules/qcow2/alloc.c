@@ -339,8 +339,12 @@ void
 qcow2_unalloc (struct qcow2 *q, uint64_t cluster, uint64_t n)
 {
   struct img_error ignored = IMG_ERROR_INIT;
-  if (n > 0)
-    drop (q, cluster, n, &ignored);
+  struct qcow2_writer *w = q->writer;
+  if (n == 0 || drop (q, cluster, n, &ignored) < 0)
+    return;
+  /* New images take space at the end only: there it is as if it had never been given out. */
+  if ((q->flags & IMG_OPEN_NEW) && cluster + n == w->next)
+    w->next = cluster;
 }
 
 int

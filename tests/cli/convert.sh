@@ -48,9 +48,16 @@ converts "copy range" -C src.raw
 converts "no reflink" --reflink=never src.raw
 converts "one thread" -m 1 -O qcow2 src.raw
 cp new m1
-converts "most threads" -m 256 -O qcow2 src.raw
-converts "many threads" -m 16 -O qcow2 src.raw
+converts "many threads" -m 256 -O qcow2 src.raw
 same_bytes m1 new "output does not depend on the number of threads"
+for c in 512 4k 2M; do
+  img-convert -m 1 -O qcow2 -o cluster_size=$c src.raw m1
+  img-convert -m 256 -O qcow2 -o cluster_size=$c src.raw new
+  same_bytes m1 new "nor with clusters of $c"
+  img-convert -c -m 1 -O qcow2 -o cluster_size=$c src.raw m1
+  img-convert -c -m 16 -O qcow2 -o cluster_size=$c src.raw new
+  same_bytes m1 new "nor compressed"
+done
 converts "image-opts" --image-opts -O qcow2 driver=qcow2,file.filename=src.qcow2
 converts "json name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"src.qcow2"}}'
 converts "unsafe" -t unsafe -O qcow2 src.raw
