@@ -192,7 +192,7 @@ finish_extras (struct work *work, struct img_create_plan *plan, bool failed, str
 
   for (size_t i = 0; i < work->extras.n; i++) {
     struct extra *x = &work->extras.v[i];
-    if (!failed && rc == 0)
+    if (!failed && rc == 0 && plan->sync)
       rc = img_flush (x->node, err);
     img_node_free (x->node, true);
   }
@@ -233,7 +233,7 @@ fill_file (struct work *work, struct img_create_plan *plan, struct img_error *er
   rc = plan->driver->create (&work->pub, err);
   if (rc < 0)
     img_error_name (work->pub.filename, err);
-  else /* before the extras, which go when it fails */
+  else if (plan->sync) /* before the extras, which go when it fails */
     rc = img_flush (file, err);
   if (finish_extras (work, plan, rc < 0, rc < 0 ? &(struct img_error) IMG_ERROR_INIT : err) < 0)
     rc = -1;
@@ -274,6 +274,7 @@ img_create (const char *name, const struct img_create_params *params, char **sum
   struct img_create_plan plan;
   int rc = img_create_plan (&plan, name, params, summary, err);
 
+  plan.sync = true;
   if (rc == 0)
     rc = img_create_make (&plan, name, name, err);
   img_create_plan_release (&plan);
