@@ -143,8 +143,10 @@ write_header (struct img_create *c, const struct qcow2_layout *l, const struct q
   uint64_t used = 0;
   if (qcow2_header_encode (&h, buf, err) < 0)
     return -1;
-  for (used = 1ull << l->cluster_bits; used > 512 && buf[used - 1] == 0; used--)
-    ;
+  used = 1ull << l->cluster_bits;
+  /* Sectors of zeroes at its end: a byte is zero and so is each that follows. */
+  while (used > 512 && buf[used - 512] == 0 && !memcmp (buf + used - 512, buf + used - 511, 511))
+    used -= 512;
   return img_pwrite (c->file, buf, used, 0, 0, err);
 }
 
