@@ -12,6 +12,7 @@
 
 enum {
   L2_CACHE = 2 << 20,
+  L2_CACHE_READ = 512 << 10, /* a chain has many of them, and each is walked in order */
   REFCOUNT_CACHE = 1 << 20,
   SLICE = 64 << 10,
   MAX_CACHE = 1 << 30 /* what a user may ask for */
@@ -19,7 +20,7 @@ enum {
 
 static const struct img_optdesc open_opts[] = {
   { "cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for all cached tables"), 0 },
-  { "l2-cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for cached L2 tables (2M)"), 0 },
+  { "l2-cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for cached L2 tables (2M; 512K to read)"), 0 },
   { "l2-cache-entry-size", IMG_OPT_SIZE, NULL, NULL,
     N_("what is read of an L2 table at a time (64K, or the cluster size)"), 0 },
   { "refcount-cache-size", IMG_OPT_SIZE, NULL, NULL,
@@ -109,8 +110,9 @@ make_caches (struct qcow2 *q, const struct img_opts *opts, struct img_error *err
     q->slice_size = (uint32_t) slice;
   for (q->slice_bits = 0; q->l2_entry_size << q->slice_bits < q->slice_size;)
     q->slice_bits++;
-  q->l2_cache = qcow2_cache_new (q->file, q->slice_size, img_min (l2 ? l2 : L2_CACHE, MAX_CACHE),
-                                 err);
+  if (l2 == 0)
+    l2 = q->flags & IMG_OPEN_RDWR ? L2_CACHE : L2_CACHE_READ;
+  q->l2_cache = qcow2_cache_new (q->file, q->slice_size, img_min (l2, MAX_CACHE), err);
   if (q->l2_cache && (q->flags & IMG_OPEN_RDWR))
     q->rb_cache = qcow2_cache_new (q->file, (uint32_t) q->cluster_size,
                                    img_min (rb ? rb : REFCOUNT_CACHE, MAX_CACHE), err);
