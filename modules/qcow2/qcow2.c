@@ -20,7 +20,8 @@ enum {
 
 static const struct img_optdesc open_opts[] = {
   { "cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for all cached tables"), 0 },
-  { "l2-cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for cached L2 tables (2M; 512K to read)"), 0 },
+  { "l2-cache-size", IMG_OPT_SIZE, NULL, NULL,
+    N_("memory for cached L2 tables (2M; readers 512K)"), 0 },
   { "l2-cache-entry-size", IMG_OPT_SIZE, NULL, NULL,
     N_("what is read of an L2 table at a time (64K, or the cluster size)"), 0 },
   { "refcount-cache-size", IMG_OPT_SIZE, NULL, NULL,
