@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define IMG_ERROR_C
 #include <blkimg/error.h>
 
 

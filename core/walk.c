@@ -60,8 +60,8 @@ img_walk_new (struct img_node *node, uint64_t offset, uint64_t length, unsigned 
 {
   if (img_io_bounds (node, offset, length, err) < 0)
     return NULL;
-  unsigned n = 0;
-  for (struct img_node *l = node; l; l = flags & IMG_WALK_TOP ? NULL : l->backing)
+  unsigned n = 1;
+  for (struct img_node *l = node; l->backing && !(flags & IMG_WALK_TOP); l = l->backing)
     n++;
   size_t batch = BATCH_BYTES / sizeof (struct img_extent) / n;
   batch = batch < BATCH_MIN ? BATCH_MIN : batch > BATCH_MAX ? BATCH_MAX : batch;

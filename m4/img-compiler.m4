@@ -20,7 +20,8 @@ AC_ARG_ENABLE([werror],
 WARN_CFLAGS= HARDEN_CPPFLAGS= HARDEN_CFLAGS= HARDEN_LDFLAGS= PROGRAM_LDFLAGS=
 m4_foreach_w([img_flag],
   [-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
-   -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wlogical-op
+   -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wmissing-format-attribute
+   -Wlogical-op
    -Wduplicated-cond -Wimplicit-fallthrough],
   [IMG_TRY_FLAG([WARN_CFLAGS],img_flag)])
 AS_IF([test "x$enable_werror" = xyes],[WARN_CFLAGS="$WARN_CFLAGS -Werror"])

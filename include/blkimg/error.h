@@ -43,6 +43,13 @@ int img_error_prefix (struct img_error *err, const char *fmt, ...) IMG_PRINTF (2
 /* Sets the hint of the error that is there.  Returns -1. */
 int img_error_hint (struct img_error *err, const char *fmt, ...) IMG_PRINTF (2, 3);
 
+#if defined __clang_analyzer__ && !defined IMG_ERROR_C /* it cannot see that these return -1 */
+#define img_error_set(...) (img_error_set (__VA_ARGS__), -1)
+#define img_error_errno(...) (img_error_errno (__VA_ARGS__), -1)
+#define img_error_prefix(...) (img_error_prefix (__VA_ARGS__), -1)
+#define img_error_hint(...) (img_error_hint (__VA_ARGS__), -1)
+#endif
+
 /* Forgets: code 0, no text. */
 void img_error_clear (struct img_error *err);
 

@@ -83,10 +83,9 @@ struct reply {
 static void
 add_extent (struct reply *r, uint64_t begin, uint64_t end, bool zero)
 {
-  struct img_extent *last = r->n > 0 ? &r->ext[r->n - 1] : NULL;
   uint32_t kind = zero ? IMG_EXTENT_ZERO : IMG_EXTENT_DATA;
-  if (last && last->kind == kind) {
-    last->length += end - begin;
+  if (r->n > 0 && r->ext[r->n - 1].kind == kind) {
+    r->ext[r->n - 1].length += end - begin;
     return;
   }
   if (r->n == r->max) {

@@ -77,6 +77,7 @@ emit_ones (struct emit *e, uint64_t count, uint32_t order, struct img_error *err
   static const uint8_t narrow[] = { 0xff, 0x55, 0x11 };
   unsigned per_byte = order < 3 ? 8u >> order : 1, bytes = order < 3 ? 1 : 1u << (order - 3);
   uint64_t left = order < 3 ? img_div_up (count, per_byte) : count * bytes;
+  uint8_t *last = NULL;
   while (left > 0) {
     if (e->fill == EMIT_BYTES && emit_flush (e, err) < 0)
       return -1;
@@ -85,11 +86,12 @@ emit_ones (struct emit *e, uint64_t count, uint32_t order, struct img_error *err
     memset (p, order < 3 ? narrow[order] : 0, n);
     for (size_t i = bytes - 1; order >= 3 && i < n; i += bytes)
       p[i] = 1;
+    last = p + n - 1;
     e->fill += n;
     left -= n;
   }
-  if (count % per_byte)
-    e->buf[e->fill - 1] &= (uint8_t) ((1u << ((count % per_byte) << order)) - 1);
+  if (last && count % per_byte)
+    *last &= (uint8_t) ((1u << ((count % per_byte) << order)) - 1);
   return 0;
 }
 

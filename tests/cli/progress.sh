@@ -28,11 +28,14 @@ if command -v script >/dev/null 2>&1; then
 fi
 
 # A slow copy: 4 MiB at 1 MiB a second, ended long before.
+# What nohup ignores stays ignored: not in this test.
+as_at_login="env --default-signal=HUP"
+$as_at_login true 2>/dev/null || as_at_login=
 # slow SIGNAL: the exit status of the copy in $rc, its messages in `messages`
 slow () {
   rm -f lines new
   mkfifo lines
-  img-convert --progress=json:3 -r 1M -O qcow2 src new 3>lines 2>messages &
+  $as_at_login img-convert --progress=json:3 -r 1M -O qcow2 src new 3>lines 2>messages &
   slow_pid=$!
   at_exit_kill $slow_pid
   exec 4<lines

@@ -32,6 +32,7 @@ struct maker {
   unsigned line;
 };
 
+__attribute__ ((format (printf, 2, 3), noreturn))
 static void
 die (const struct maker *m, const char *fmt, ...)
 {

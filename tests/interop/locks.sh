@@ -26,6 +26,7 @@ start () {
   shift
   rm -f in
   mkfifo in
+  : >out.held # what the last one said is not this one's word
   "$@" <in >out.held 2>&1 &
   holder=$!
   exec 9>in
