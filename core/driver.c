@@ -211,13 +211,22 @@ img_registry_load (struct img_manifest *m, struct img_error *err)
 
 /* ---- finding ---- */
 
-/* The module that did not make it but is called NAME, as the driver is that somebody asks for. */
+static bool
+names_driver (const struct img_manifest *m, const char *name)
+{
+  for (size_t i = 0; i < m->drivers.n; i++)
+    if (strcmp (m->drivers.v[i]->name, name) == 0)
+      return true;
+  return strcmp (m->name, name) == 0;
+}
+
+/* The module that cannot be used but has, or would have, what somebody asks for. */
 static struct img_manifest *
 broken_module (const char *name)
 {
   for (size_t i = 0; i < registry.list.modules.n; i++) {
     struct img_manifest *m = registry.list.modules.v[i];
-    if (m->state == IMG_MANIFEST_BROKEN && strcmp (m->name, name) == 0)
+    if (m->state == IMG_MANIFEST_BROKEN && names_driver (m, name))
       return m;
   }
   return NULL;

@@ -4,7 +4,8 @@
  * Owns: reading the file's head and tail, once; matching them with the magics of all manifests; and
  * the choice.  Only a driver whose magic is there, or whose extension the name has when it knows no
  * magic, is loaded and asked.  Refuses: choosing between two that are equally sure: a file that is
- * two things at once was made to deceive. */
+ * two things at once was made to deceive; and taking for raw what a driver that cannot be loaded
+ * might know. */
 
 #include <config.h>
 
@@ -25,6 +26,7 @@ struct probe {
   const char *extension; /* of the file's name, or NULL */
   const struct img_driver *best, *rival;
   int score;
+  struct img_error broken; /* why a driver could not be asked; code 0: all could */
 };
 
 static int
@@ -78,15 +80,18 @@ is_candidate (const struct probe *p, const struct img_manifest_driver *d)
   return false;
 }
 
-static int
-ask (struct probe *p, const struct img_manifest_driver *d, struct img_error *err)
+static void
+ask (struct probe *p, const struct img_manifest_driver *d)
 {
-  const struct img_driver *driver = img_driver_find (d->name, err);
+  struct img_error why = IMG_ERROR_INIT;
+  const struct img_driver *driver = img_driver_find (d->name, &why);
   bool known = d->magics && d->magics->length;
   int score = known ? BARE_HIT : 0;
 
-  if (driver == NULL)
-    return -1;
+  if (driver == NULL && p->broken.code == 0)
+    p->broken = why;
+  if (driver == NULL || driver == p->best || driver == p->rival)
+    return; /* twice: two modules claim it */
   if (driver->probe)
     score = driver->probe (p->head, p->head_len, p->tail, p->tail_len, p->size);
   if (score > p->score) {
@@ -96,7 +101,6 @@ ask (struct probe *p, const struct img_manifest_driver *d, struct img_error *err
   } else if (score == p->score && score > 0) {
     p->rival = driver;
   }
-  return 0;
 }
 
 static const char *
@@ -116,11 +120,14 @@ ask_all (struct probe *p, struct img_error *err)
     return -1;
   for (size_t i = 0; i < list->modules.n; i++) {
     const struct img_manifest *m = list->modules.v[i];
-    for (size_t k = 0; m->state != IMG_MANIFEST_BROKEN && k < m->drivers.n; k++)
-      if (is_candidate (p, m->drivers.v[k]) && ask (p, m->drivers.v[k], err) < 0)
-        return -1;
+    for (size_t k = 0; k < m->drivers.n; k++)
+      if (is_candidate (p, m->drivers.v[k]))
+        ask (p, m->drivers.v[k]);
   }
-  return 0;
+  if (p->best || p->broken.code == 0)
+    return 0;
+  *err = p->broken;
+  return -1;
 }
 
 const struct img_driver *

@@ -165,6 +165,35 @@ START_TEST (no_map_is_refused)
 }
 END_TEST
 
+/* An image of a module that cannot be used is not raw. */
+START_TEST (probing_tells_too)
+{
+  const char *build = getenv ("top_builddir");
+  struct img_open_params params = { .struct_size = sizeof params };
+  char path[4200], image[80], message[300];
+  snprintf (path, sizeof path, "%s:%s/modules", dir, build ? build : ".");
+  setenv ("BLKIMG_MODULE_PATH", path, 1);
+  put_manifest ("odd", "module odd\nabi 2\ndriver odd\nkind format\nmagic 0 ODD!\n");
+  put_manifest ("bad", "module bad\nabi 1\ndriver worse\nkind format\nmagic 4 BAD!\n");
+  snprintf (image, sizeof image, "%s/image", dir);
+  FILE *f = fopen (image, "w");
+  fputs ("ODD!BAD!", f);
+  fclose (f);
+  snprintf (message, sizeof message, "%s: module 'bad' cannot be used: there is no bad.so beside "
+            "%s/bad.manifest", image, dir);
+  for (int i = 0; i < 2; i++) {
+    ck_assert_ptr_null (img_open (image, &params, &err));
+    ck_assert_str_eq (err.message, message);
+  }
+  ck_assert_ptr_null (img_driver_find ("worse", &err));
+  ck_assert_msg (strstr (err.message, "module 'bad' cannot be used") != NULL, "%s", err.message);
+  params.format = "raw";
+  struct img_node *node = img_open (image, &params, &err);
+  ck_assert_msg (node != NULL, "%s", err.message);
+  ck_assert_int_eq (img_close (node, &err), 0);
+}
+END_TEST
+
 START_TEST (an_object_must_be_there)
 {
   put_manifest ("strange", "module strange\nabi 1\ndriver strange\nkind protocol\n");
@@ -222,6 +251,7 @@ main (void)
   tcase_add_loop_test (tc, asking_for_its_driver_tells, 0, n);
   tcase_add_test (tc, others_go_on);
   tcase_add_test (tc, no_map_is_refused);
+  tcase_add_test (tc, probing_tells_too);
   tcase_add_test (tc, an_object_must_be_there);
   tcase_add_test (tc, a_driver_belongs_to_the_first);
   tcase_add_test (tc, names_are_not_paths);
