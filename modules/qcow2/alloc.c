@@ -332,6 +332,8 @@ drop (struct qcow2 *q, uint64_t cluster, uint64_t n, struct img_error *err)
     }
   }
   discard_run (q, first, end);
+  if (end == q->writer->next)
+    q->writer->next = first;
   return 0;
 }
 

@@ -28,6 +28,7 @@ unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
 unit_tests += %D%/test-qcow2-tables
 unit_tests += %D%/test-qcow2-refcount
+unit_tests += %D%/test-qcow2-write
 unit_tests += %D%/test-raw
 unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
@@ -131,3 +132,6 @@ tests_unit_test_qcow2_header_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 tests_unit_test_qcow2_tables_SOURCES = %D%/test-qcow2-tables.c $(unit_fakes)
 tests_unit_test_qcow2_tables_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 tests_unit_test_qcow2_refcount_LDADD = modules/qcow2/libqcow2.la $(LDADD)
+tests_unit_test_qcow2_write_SOURCES = %D%/test-qcow2-write.c $(qcow2_rig)
+tests_unit_test_qcow2_write_CPPFLAGS = $(AM_CPPFLAGS) -DIMG_MODULE_NAME=qcow2
+tests_unit_test_qcow2_write_LDADD = modules/qcow2/libqcow2.la $(LDADD)
