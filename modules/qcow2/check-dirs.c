@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-enum { SLACK = 2 * QCOW2_MAX_L1_BYTES };
+enum { SLACK = QCOW2_MAX_L1_BYTES };
 
 static int
 check_snapshot (struct qcow2_checker *c, const struct qcow2_snapshot *s, uint32_t number,

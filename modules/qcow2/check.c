@@ -19,7 +19,7 @@ static void
 say (struct qcow2_checker *c, bool corruption, const char *fmt, va_list args)
 {
   char line[512];
-  if (c->n_said > MAX_SAID)
+  if (qcow2_check_silent (c))
     return;
   if (c->n_said++ == MAX_SAID) {
     img_check_say (c->out, corruption, _("Further findings are counted, but not shown."));
@@ -27,6 +27,12 @@ say (struct qcow2_checker *c, bool corruption, const char *fmt, va_list args)
   }
   vsnprintf (line, sizeof line, fmt, args);
   img_check_say (c->out, corruption, "%s", line);
+}
+
+bool
+qcow2_check_silent (const struct qcow2_checker *c)
+{
+  return c->n_said > MAX_SAID;
 }
 
 void

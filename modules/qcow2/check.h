@@ -59,6 +59,8 @@ struct qcow2_checker {
 /* One finding: counted, and said. */
 void qcow2_check_error (struct qcow2_checker *c, const char *fmt, ...) IMG_PRINTF (2, 3);
 void qcow2_check_leak (struct qcow2_checker *c, const char *fmt, ...) IMG_PRINTF (2, 3);
+/* So much was said that findings are only counted from now on. */
+bool qcow2_check_silent (const struct qcow2_checker *c);
 /* Something could not be looked at: counts an internal error, says what *err says, clears *err. */
 void qcow2_check_failed (struct qcow2_checker *c, struct img_error *err);
 /* As img_pread, with zeroes for what lies behind the end of the file. */

@@ -20,7 +20,21 @@ enum {
   PREFETCH = 256 << 10
 };
 
-/* ---- L2 slices ---- */
+/* ---- L1, L2 slices ---- */
+
+int
+qcow2_l1_take (const struct qcow2 *q, uint64_t *l1, uint32_t size, struct img_error *err)
+{
+  uint64_t tables = 0, room = img_div_up (img_size (q->file), q->cluster_size);
+  for (uint32_t i = 0; i < size; i++) {
+    l1[i] = be64_get (&l1[i]);
+    tables += (l1[i] & QCOW2_OFFSET_MASK) != 0;
+  }
+  if (tables > room && !(q->flags & IMG_OPEN_CHECK))
+    return img_error_set (err, EINVAL, _("the L1 table names %" PRIu64 " L2 tables, but the file"
+                                         " has only %" PRIu64 " clusters"), tables, room);
+  return 0;
+}
 
 /* Bytes of tables behind GUEST's slice at OFFSET, adjoining in the file, that MORE guest bytes
  * behind GUEST will ask for. */
@@ -77,6 +91,7 @@ struct out {
   struct img_extent *ext;
   unsigned n, max;
   uint64_t pos, end; /* guest: [.., pos) is answered, end is the end of the question */
+  uint64_t hole, hole_end; /* of the file, where L2 tables need not be read */
   uint32_t child;
 };
 
@@ -264,20 +279,44 @@ map_slice (const struct qcow2 *q, struct out *out, const struct qcow2_table *tab
   return 0;
 }
 
-/* From out->pos over all L1 entries without an L2 table. */
+/* True when L1 entry INDEX has no L2 table, or one that is in the hole. */
+static bool
+is_absent (const struct qcow2 *q, const struct out *out, uint64_t index)
+{
+  uint64_t offset = index < q->l1_size ? q->l1[index] & QCOW2_OFFSET_MASK : 0;
+  return offset == 0 || (offset >= out->hole && offset + q->cluster_size <= out->hole_end);
+}
+
+/* From out->pos over all L1 entries that are absent, the first of which is. */
 static bool
 map_absent (const struct qcow2 *q, struct out *out)
 {
   unsigned bits = q->cluster_bits + q->l2_bits;
-  uint64_t index = out->pos >> bits, last = (out->end - 1) >> bits, end = out->end;
-  while (++index <= last)
-    if (index < q->l1_size && (q->l1[index] & QCOW2_OFFSET_MASK)) {
-      end = index << bits;
-      break;
-    } else if (index >= q->l1_size) {
-      break;
-    }
-  return emit (out, out->pos, end - out->pos, IMG_EXTENT_UNALLOC, 0, 0);
+  uint64_t index = out->pos >> bits, last = (out->end - 1) >> bits;
+  while (++index <= last && is_absent (q, out, index))
+    if (index >= q->l1_size)
+      index = last;
+  return emit (out, out->pos, img_min (index << bits, out->end) - out->pos, IMG_EXTENT_UNALLOC, 0,
+               0);
+}
+
+/* When TABLE had nothing and the file has nothing there either, other tables may be in the same
+ * hole: a small sparse file can name millions of them.  When writing, a table may be in the cache
+ * alone. */
+static void
+look_for_hole (const struct qcow2 *q, struct out *out, const struct qcow2_table *table)
+{
+  const struct img_extent *last = out->n ? &out->ext[out->n - 1] : NULL;
+  struct img_error err;
+  struct img_extent ext;
+  if (q->writer || last == NULL || last->kind != IMG_EXTENT_UNALLOC
+      || last->length < 1ull << (q->slice_bits + q->cluster_bits))
+    return;
+  if (img_map (q->file, table->offset, img_size (q->file) - table->offset, &ext, 1, &err) < 1
+      || ext.kind != IMG_EXTENT_ZERO)
+    return;
+  out->hole = ext.offset;
+  out->hole_end = ext.offset + ext.length;
 }
 
 int
@@ -293,12 +332,16 @@ qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_e
   pthread_rwlock_rdlock (&q->lock);
   for (unsigned left = MAX_SLICES; left > 0 && r == 0 && !done (&out); left--) {
     struct qcow2_table *table;
-    r = qcow2_l2_get (q, out.pos, out.end - out.pos, &table, err);
-    if (r == 0 && table) {
-      r = map_slice (q, &out, table, err);
-      qcow2_cache_put (q->l2_cache, table);
-    } else if (r == 0) {
+    if (is_absent (q, &out, qcow2_l1_index (q, out.pos))) {
       r = !map_absent (q, &out);
+      continue;
+    }
+    r = qcow2_l2_get (q, out.pos, out.end - out.pos, &table, err);
+    if (r == 0) {
+      r = map_slice (q, &out, table, err);
+      if (r == 0)
+        look_for_hole (q, &out, table);
+      qcow2_cache_put (q->l2_cache, table);
     }
   }
   pthread_rwlock_unlock (&q->lock);

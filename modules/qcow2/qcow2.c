@@ -83,10 +83,8 @@ load_l1 (struct qcow2 *q, struct img_error *err)
   memset ((uint8_t *) q->l1 + there, 0, bytes - there);
   if (there && img_pread (q->file, q->l1, there, at, 0, err) < 0)
     return img_error_prefix (err, _("L1 table at 0x%" PRIx64), q->h.l1_offset);
-  for (uint32_t i = 0; i < q->h.l1_size; i++)
-    q->l1[i] = be64_get (&q->l1[i]);
   q->l1_size = q->h.l1_size;
-  return 0;
+  return qcow2_l1_take (q, q->l1, q->l1_size, err);
 }
 
 /* The sizes that the user asked for, or ours. */

@@ -273,6 +273,11 @@ qcow2_packed_range (const struct qcow2 *q, uint64_t entry, uint64_t *offset, uin
   *length = sectors * 512 - (*offset & 511);
 }
 
+/* Takes an L1 table as read from the file: makes it host order.  Unless the image is opened for a
+ * check, refuses one that names more L2 tables than the file has room for: whatever walks through
+ * such an image would hardly end. */
+int qcow2_l1_take (const struct qcow2 *q, uint64_t *l1, uint32_t size, struct img_error *err);
+
 /* Pins the L2 slice that holds GUEST: *table, or NULL when L1 has no L2 table there.  MORE: guest
  * bytes behind GUEST that will be looked at next (hint).  Judges the L1 entry: alignment, end of
  * file.  Needs q->lock; give *table back with qcow2_cache_put (q->l2_cache, ...). */

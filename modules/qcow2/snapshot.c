@@ -188,8 +188,8 @@ show (struct qcow2 *q, const struct qcow2_snapshot *s, struct img_error *err)
     return img_error_set (err, ENOMEM, _("out of memory"));
   if (bytes && img_pread (q->file, l1, bytes, s->l1_offset, 0, err) < 0)
     return -1;
-  for (uint32_t i = 0; i < s->l1_size; i++)
-    l1[i] = be64_get (&l1[i]);
+  if (qcow2_l1_take (q, l1, s->l1_size, err) < 0)
+    return -1;
   free (q->l1);
   q->l1 = img_steal (l1);
   q->l1_size = s->l1_size;
