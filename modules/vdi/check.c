@@ -88,17 +88,22 @@ check_map (struct img_node *node, struct img_check *check, struct marks *marks, 
 static void
 check_count (const struct vdi *v, struct img_check *check, const struct tally *t)
 {
+  uint64_t taken;
+
   if (v->h.allocated < t->behind) {
     img_check_say (check, true,
                    _("the header counts %u blocks, but the map names block %" PRIu64),
                    v->h.allocated, t->behind - 1);
     check->corruptions++;
   }
-  if (t->in_file > t->named) {
+  /* What is behind them is the file's business: it may be a device. */
+  taken = img_min (img_max (v->h.allocated, t->behind), t->in_file);
+  if (taken > t->named) {
     img_check_say (check, false, _("%" PRIu64 " blocks of the file are not in use"),
-                   t->in_file - t->named);
-    check->leaks += t->in_file - t->named;
-  } else if (v->h.allocated > t->in_file) {
+                   taken - t->named);
+    check->leaks += taken - t->named;
+  }
+  if (v->h.allocated > t->in_file) {
     img_check_say (check, true, _("the header counts %u blocks, the file has %" PRIu64),
                    v->h.allocated, t->in_file);
     check->corruptions++;

@@ -46,6 +46,17 @@ vdi_table_fill (struct img_node *file, uint64_t offset, uint32_t from, uint32_t 
   return 0;
 }
 
+/* The file gets LENGTH bytes; those from DATA on read as zero, on a device too. */
+static int
+make_room (struct img_node *file, uint64_t length, uint64_t data, struct img_error *err)
+{
+  uint64_t before = img_min (img_size (file), length);
+
+  if (img_resize (file, length, IMG_PREALLOC_OFF, 0, err) < 0)
+    return -1;
+  return before > data ? img_zero (file, data, before - data, IMG_IO_UNMAP, err) : 0;
+}
+
 int
 vdi_create (struct img_create *c, struct img_error *err)
 {
@@ -65,7 +76,7 @@ vdi_create (struct img_create *c, struct img_error *err)
   h.allocated = is_static ? h.blocks : 0;
   h.offset_data = (uint32_t) (h.offset_map + vdi_table_bytes (h.blocks));
   length = h.offset_data + (uint64_t) h.allocated * h.block_size;
-  if (vdi_header_make (&h, err) < 0 || img_resize (c->file, length, IMG_PREALLOC_OFF, 0, err) < 0
+  if (vdi_header_make (&h, err) < 0 || make_room (c->file, length, h.offset_data, err) < 0
       || vdi_table_fill (c->file, h.offset_map, 0, h.blocks, is_static ? 0 : VDI_UNALLOCATED, err)
            < 0)
     return -1;

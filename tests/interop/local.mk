@@ -9,7 +9,7 @@ if MODULE_NBD
 interop_tests += %D%/nbd.sh
 endif
 if MODULE_VDI
-interop_tests += %D%/locks.sh %D%/vdi.sh
+interop_tests += %D%/devices.sh %D%/locks.sh %D%/vdi.sh
 endif
 check_PROGRAMS += %D%/hold %D%/ops %D%/randio
 tests_interop_hold_LDADD = $(unit_shared)
@@ -19,3 +19,5 @@ TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/devices.sh %D%/locks.sh %D%/nbd.sh %D%/qcow2-read.sh %D%/qcow2-write.sh \
+	%D%/vdi.sh

@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Block devices, and file systems with abilities of their own (XFS, btrfs): loop devices, so root
+# only.
+. "$top_srcdir/tests/cli/lib.sh"
+need_peer qemu-img
+[ "$(id -u)" = 0 ] || skip_all "loop devices need root"
+truncate -s 64M disk
+loop=$(losetup -f --show disk 2>/dev/null) || skip_all "there are no loop devices here"
+losetup -d "$loop"
+plan
+
+at_end () {
+  cd /
+  umount "$tmp/mnt" 2>/dev/null
+  [ -z "$loop" ] || losetup -d "$loop"
+  tap_exit
+}
+trap at_end EXIT
+
+# attach FILE OPTIONS...: $loop is FILE; detach
+attach () {
+  file=$1
+  shift
+  loop=$(losetup "$@" -f --show "$file") || fail "losetup"
+}
+detach () {
+  losetup -d "$loop"
+  loop=
+}
+
+# A source with data, holes and zeroes.
+truncate -s 20M source
+dd if=/dev/urandom of=source bs=1M count=3 seek=1 conv=notrunc status=none
+dd if=/dev/urandom of=source bs=1M count=2 seek=15 conv=notrunc status=none
+dd if=/dev/zero of=source bs=1M count=2 seek=9 conv=notrunc status=none
+
+# ---- devices ----
+
+for sector in 512 4096; do
+  dd if=/dev/urandom of=disk bs=1M count=64 conv=notrunc status=none
+  attach disk -b $sector
+  run_ok "$sector: info" img-info --output=json "$loop"
+  like "$out" '"virtual-size": 67108864' "$sector: the size"
+  like "$out" '"format": "host_device"' "$sector: by its driver"
+  run_fails "$sector: driver file" 1 img-info --image-opts "driver=file,filename=$loop"
+  like "$err" 'not a regular file' "$sector: driver file is for files"
+  run_fails "$sector: too small" 1 img-create -f raw "$loop" 65M
+  like "$err" 'do not fit' "$sector: what is wrong"
+  run_ok "$sector: create" img-create -f raw "$loop" 20M
+  is "$(head -c 512 "$loop" | tr -d '\0' | wc -c)" 0 "$sector: its first sector is cleared"
+  for cache in writeback none writethrough directsync; do
+    run_ok "$sector: raw, $cache" img-convert -n -t $cache -T $cache -f raw -O raw source "$loop"
+    ok "$sector: raw, $cache: the same bytes" cmp -n 20971520 source "$loop"
+    dd if=/dev/urandom of="$loop" bs=1M count=20 status=none
+  done
+  run_ok "$sector: qcow2 to the device" img-convert -t none -f raw -O qcow2 source "$loop"
+  ok "$sector: qemu-img check" qemu-img check -q "$loop"
+  ok "$sector: qemu-img reads the same" qemu-img compare -f qcow2 -F raw "$loop" source
+  run_ok "$sector: and back" img-convert -T none -f qcow2 -O raw "$loop" back
+  same_bytes source back "$sector: and back: the same bytes"
+  for static in off on; do
+    dd if=/dev/urandom of="$loop" bs=1M count=64 status=none
+    run_ok "$sector: vdi, static=$static" \
+      img-convert -f raw -O vdi -o static=$static source "$loop"
+    ok "$sector: vdi, static=$static: check" img-check -q "$loop"
+    ok "$sector: vdi, static=$static: qemu-img check" qemu-img check -q "$loop"
+    ok "$sector: vdi, static=$static: qemu-img reads the same" \
+      qemu-img compare -f vdi -F raw "$loop" source
+  done
+  detach
+done
+
+# ---- file systems ----
+
+# with FS MKFS...: $tmp/mnt is a file system of that kind, else skips N tests
+with () {
+  fs=$1 n=$2
+  shift 2
+  rm -f fsimage
+  truncate -s 400M fsimage
+  mkdir -p mnt
+  if "$@" fsimage >/dev/null 2>&1 && mount -o loop fsimage mnt 2>/dev/null; then
+    return 0
+  fi
+  while [ "$n" -gt 0 ]; do
+    skip "$fs" "no $fs here"
+    n=$((n - 1))
+  done
+  return 1
+}
+# shared FILE: how many extents it shares with another file
+shared () { filefrag -v "$1" | grep -c shared; }
+
+if with xfs 8 mkfs.xfs -q; then
+  run_ok "xfs: create" img-create -f raw mnt/x.raw 1M
+  run_ok "xfs: info" img-info --output=json mnt/x.raw
+  like "$out" '"extent-size-hint": 1048576' "xfs: the extent size hint"
+  img-create -q -f raw -o extent_size_hint=0 mnt/y.raw 1M
+  capture img-info --output=json mnt/y.raw
+  unlike "$out" 'extent-size-hint' "xfs: no extent size hint"
+  run_fails "xfs: a hint that it cannot take" 1 \
+    img-create -f raw -o extent_size_hint=1000 mnt/z.raw 1M
+  cp source mnt/source
+  run_ok "xfs: copy" img-convert -f raw -O raw mnt/source mnt/copy
+  same_bytes mnt/source mnt/copy "xfs: the same bytes"
+  isnt "$(shared mnt/copy)" 0 "xfs: blocks are shared"
+  umount mnt
+fi
+if with btrfs 4 mkfs.btrfs -q; then
+  run_ok "btrfs: nocow" img-create -f raw -o nocow=on mnt/x.raw 1M
+  like "$(lsattr mnt/x.raw)" '^-*C-* ' "btrfs: nocow it is"
+  cp source mnt/source
+  run_ok "btrfs: copy" img-convert -f raw -O raw mnt/source mnt/copy
+  same_bytes mnt/source mnt/copy "btrfs: the same bytes"
+  umount mnt
+fi
