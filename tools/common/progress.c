@@ -159,13 +159,17 @@ ask_for_end (struct progress *watch, int sig)
   raise (sig);
 }
 
+/* What is ignored (nohup) stays so: sigtimedwait would take it all the same. */
 static void
 watched_signals (sigset_t *set)
 {
+  static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+  struct sigaction old;
+
   sigemptyset (set);
-  sigaddset (set, SIGINT);
-  sigaddset (set, SIGTERM);
-  sigaddset (set, SIGHUP);
+  for (unsigned i = 0; i < 3; i++)
+    if (sigaction (ends[i], NULL, &old) < 0 || old.sa_handler != SIG_IGN)
+      sigaddset (set, ends[i]);
   sigaddset (set, SIGUSR1);
 #ifdef SIGINFO
   sigaddset (set, SIGINFO);
@@ -193,20 +197,6 @@ watch_work (void *arg)
   }
 }
 
-/* A signal that is ignored (nohup) stays ignored. */
-static void
-block (const sigset_t *set)
-{
-  static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-  sigset_t wanted = *set;
-  struct sigaction old;
-
-  for (unsigned i = 0; i < 3; i++)
-    if (sigaction (ends[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-      sigdelset (&wanted, ends[i]);
-  pthread_sigmask (SIG_BLOCK, &wanted, NULL);
-}
-
 void
 progress_start (struct progress *watch, const struct progress_args *args,
                 struct img_progress *work)
@@ -216,7 +206,7 @@ progress_start (struct progress *watch, const struct progress_args *args,
   *watch = (struct progress) { .args = *args, .work = work, .began = now_ms () };
   watch->terminal = !tool_compat () && isatty (STDOUT_FILENO);
   watched_signals (&set);
-  block (&set);
+  pthread_sigmask (SIG_BLOCK, &set, NULL);
   watch->running = pthread_create (&watch->thread, NULL, watch_work, watch) == 0;
   if (!watch->running)
     pthread_sigmask (SIG_UNBLOCK, &set, NULL); /* signals end us, as they would anybody */
