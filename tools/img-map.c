@@ -144,6 +144,7 @@ map (struct img_node *node, const struct args *args, struct img_error *err)
   walk = img_walk_new (node, start, rest, walk_flags (node), err);
   if (walk == NULL)
     return -1;
+  setvbuf (stdout, NULL, _IOFBF, 64 << 10); /* a write every few lines is what a long map costs */
   rc = print_map (walk, args->output, err);
   img_walk_free (walk);
   return rc;

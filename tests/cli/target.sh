@@ -47,7 +47,8 @@ qemu-io -f qcow2 d/busy.qcow2 <in >io.out 2>&1 &
 pid=$!
 at_exit_kill $pid
 exec 9>in
-wait_for "qemu-io to open it" sh -c '! qemu-img info d/busy.qcow2'
+# Its prompt comes when the file is open: before that its locks come and go.
+wait_for "qemu-io to open it" grep -q 'qemu-io>' io.out
 run_fails "a target in use" 1 img-convert -f raw -O qcow2 source.raw d/busy.qcow2
 like "$err" '^img-convert: d/busy.qcow2: Failed to get .*lock' "says so"
 like "$err" '^Is another process using the image \[d/busy.qcow2\]\?' "and asks"
