@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
+cli_tests += %D%/broken-modules.sh
 cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dropin-check.sh
