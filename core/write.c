@@ -21,7 +21,7 @@
 
 #define CHUNK (256 * 1024) /* of a fresh unit that is put together in memory */
 #define GRAIN 4096         /* zeroes are looked for in pieces of this size */
-#define SPARSE 65536       /* the shortest run of zeroes that is worth a second request */
+#define SPARSE 16384       /* the shortest run of zeroes that is worth a second request */
 
 /* ---- the three steps ---- */
 

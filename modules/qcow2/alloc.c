@@ -85,7 +85,15 @@ qcow2_alloc_open (struct qcow2 *q, struct img_error *err)
       w->next = ((i - 1) << q->rb_bits) + used;
   }
   w->scan = 1;
+  w->high = img_max (w->next, img_div_up (w->floor, q->cluster_size));
   return 0;
+}
+
+static void
+set_next (struct qcow2_writer *w, uint64_t next)
+{
+  w->next = next;
+  w->high = img_max (w->high, next);
 }
 
 /* ---- gaps ---- */
@@ -174,7 +182,7 @@ block_at_end (struct qcow2 *q, struct img_error *err)
     unmake_block (q, index);
     return -1;
   }
-  w->next++;
+  set_next (w, w->next + 1);
   return 0;
 }
 
@@ -183,7 +191,7 @@ alloc_end (struct qcow2 *q, uint64_t want, uint64_t *cluster, uint64_t *n, struc
 {
   struct qcow2_writer *w = q->writer;
   struct qcow2_table *t;
-  for (*n = 0; *n == 0; w->next = *cluster + *n) {
+  for (*n = 0; *n == 0; set_next (w, *cluster + *n)) {
     if (block_at_end (q, err) < 0 || qcow2_refblock_get (q, w->next, &t, err) < 0)
       return -1;
     uint64_t end = ((w->next >> q->rb_bits) + 1) << q->rb_bits;
@@ -263,7 +271,7 @@ qcow2_alloc_whole (struct qcow2 *q, uint64_t n, uint64_t *cluster, struct img_er
         unmake_block (q, i);
     return -1;
   }
-  w->next += n + blocks;
+  set_next (w, w->next + n + blocks);
   return 0;
 }
 

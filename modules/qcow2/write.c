@@ -80,9 +80,12 @@ reserve_clusters (struct qcow2 *q, uint64_t offset, uint64_t length, struct img_
   uint64_t n = img_min (length >> q->cluster_bits, (1u << q->slice_bits) - i), host = 0;
   enum where where = where_to (q, p);
   int r = 0;
+  bool zeroes = false;
   n = alike (q, p, n, offset, where);
   if (where == ELSEWHERE) {
+    uint64_t high = q->writer->high;
     r = qcow2_alloc (q, n, &host, &n, err);
+    zeroes = r == 0 && host >= high;
     host <<= q->cluster_bits;
     place->cookie[0] = n;
   } else {
@@ -93,7 +96,7 @@ reserve_clusters (struct qcow2 *q, uint64_t offset, uint64_t length, struct img_
     return -1;
   place->length = n << q->cluster_bits;
   place->host_offset = host;
-  place->flags = where == IN_PLACE ? 0 : IMG_PLACE_FRESH;
+  place->flags = where == IN_PLACE ? 0 : IMG_PLACE_FRESH | (zeroes ? IMG_PLACE_ZEROES : 0);
   return 0;
 }
 

@@ -32,6 +32,7 @@ struct qcow2_writer {
 
   /* alloc.c */
   uint64_t next;  /* cluster: here and behind all is free */
+  uint64_t high;  /* cluster: here and behind nothing was ever used, and the file reads as zero */
   uint64_t scan;  /* cluster: whatever is free before it is not looked for */
   uint64_t floor; /* bytes: the file's length when we came */
   bool grown;     /* the file is longer than what is used of it */

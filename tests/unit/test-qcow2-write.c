@@ -7,7 +7,10 @@
 
 #include <blkimg/endian.h>
 
+#include "core/iszero.h"
+#include "core/write.h"
 #include "qcow2-rig.h"
+#include "seed.h"
 
 enum { DISK = 3 << 20, UNIT = 4096 };
 
@@ -33,6 +36,8 @@ reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encod
   struct img_place place;
   int r = node->driver->reserve (node, offset, length, encoded, 0, &place, &err);
   ck_assert_msg (r == 0, "%s", err.message);
+  if (place.flags & IMG_PLACE_ZEROES) /* then it is */
+    ck_assert (img_is_zero (file_of (node) + place.host_offset, place.length));
   return place;
 }
 
@@ -73,7 +78,7 @@ START_TEST (ascending)
   for (int i = 0; i < 20; i++) {
     struct img_place place = reserve (node, (uint64_t) (39 - i) * 16 * UNIT, 16 * UNIT, 0);
     ck_assert_uint_eq (place.length, 16 * UNIT);
-    ck_assert_uint_eq (place.flags, IMG_PLACE_FRESH);
+    ck_assert_uint_eq (place.flags & ~(unsigned) IMG_PLACE_ZEROES, IMG_PLACE_FRESH);
     ck_assert_uint_gt (place.host_offset, last);
     last = place.host_offset;
     if (i == 7)
@@ -123,6 +128,39 @@ START_TEST (reuse)
   sound (node);
   ck_assert_uint_le (img_size (node->children[0].node), size);
   fake_free (node);
+}
+END_TEST
+
+/* Space that reads as zero is said to, and only that (see reserve above), whatever became of the
+ * space before: written and given back, freed, flushed. */
+START_TEST (zeroes)
+{
+  static uint8_t junk[8 * UNIT];
+  uint64_t s = test_seed ();
+  unsigned seen = 0, not = 0;
+  memset (junk, 0xff, sizeof junk);
+  for (unsigned round = 0; round < 2; round++) {
+    struct img_node *node = image ("cluster_size=4k", round ? IMG_OPEN_NEW : 0);
+    for (int i = 0; i < 600; i++) {
+      uint64_t unit = rnd_below (&s, DISK / UNIT - 8), n = 1 + rnd_below (&s, 8);
+      struct img_place place = reserve (node, unit * UNIT, n * UNIT, 0);
+      seen += (place.flags & IMG_PLACE_ZEROES) != 0;
+      not += place.flags == IMG_PLACE_FRESH;
+      ck_assert_int_eq (img_write_place (node, &place, 0, junk, place.length, &err), 0);
+      if (rnd_below (&s, 3))
+        commit (node, &place);
+      else
+        node->driver->abandon (node, &place);
+      if (rnd_below (&s, 4) == 0)
+        ck_assert_int_eq (img_discard (node, unit * UNIT, n * UNIT, 0, &err), 0);
+      if (rnd_below (&s, 8) == 0)
+        flush (node);
+    }
+    sound (node);
+    fake_free (node);
+  }
+  ck_assert_uint_gt (seen, 10);
+  ck_assert_uint_gt (not, 10);
 }
 END_TEST
 
@@ -225,6 +263,7 @@ main (void)
   tcase_add_test (t, ascending);
   tcase_add_test (t, in_place);
   tcase_add_test (t, reuse);
+  tcase_add_test (t, zeroes);
   tcase_add_loop_test (t, packed, 0, 2);
   tcase_add_loop_test (t, no_magic, 0, 2);
   tcase_add_test (t, autoclear);
