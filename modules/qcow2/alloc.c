@@ -152,6 +152,10 @@ make_block (struct qcow2 *q, uint64_t index, uint64_t cluster, struct img_error 
   if (t == NULL)
     return -1;
   qcow2_cache_put (q->rb_cache, t);
+  if (qcow2_overlap_add (q, cluster, true, err) < 0) {
+    qcow2_cache_forget (q->rb_cache, cluster << q->cluster_bits, q->cluster_size);
+    return -1;
+  }
   qcow2_reftable_set (q, index, cluster << q->cluster_bits);
   return 0;
 }
@@ -160,6 +164,7 @@ static void
 unmake_block (struct qcow2 *q, uint64_t index)
 {
   qcow2_cache_forget (q->rb_cache, q->writer->reftable[index], q->cluster_size);
+  qcow2_overlap_remove (q, q->writer->reftable[index] >> q->cluster_bits);
   qcow2_reftable_set (q, index, 0);
 }
 
@@ -210,9 +215,11 @@ int
 qcow2_alloc (struct qcow2 *q, uint64_t want, uint64_t *cluster, uint64_t *n,
              struct img_error *err)
 {
-  if (alloc_gap (q, want, cluster, n, err) < 0)
+  if (alloc_gap (q, want, cluster, n, err) < 0
+      || (*n == 0 && alloc_end (q, want, cluster, n, err) < 0))
     return -1;
-  return *n > 0 ? 0 : alloc_end (q, want, cluster, n, err);
+  /* What a wrong refcount called free stays taken now. */
+  return qcow2_overlap_check (q, *cluster, *n, false, err);
 }
 
 /* ---- adjoining clusters ---- */
@@ -320,6 +327,7 @@ forget_free (struct qcow2 *q, uint64_t cluster, struct img_error *err)
   if (w->pack >> q->cluster_bits == cluster)
     w->pack = 0;
   qcow2_cache_forget (q->l2_cache, cluster << q->cluster_bits, q->cluster_size);
+  qcow2_overlap_remove (q, cluster);
   return 1;
 }
 

@@ -95,13 +95,14 @@ qcow2_l2_own (struct qcow2 *q, uint64_t guest, struct img_error *err)
                           guest);
   old = q->l1[index] & QCOW2_OFFSET_MASK;
   if (old && (q->l1[index] & QCOW2_COPIED))
-    return 0;
+    return qcow2_overlap_check (q, old >> q->cluster_bits, 1, true, err);
   if (old & (q->cluster_size - 1))
     return img_error_set (err, EINVAL, _("L2 table offset 0x%" PRIx64
                                          " unaligned (L1 index: 0x%" PRIx64 ")"), old, index);
   if (qcow2_alloc (q, 1, &cluster, &n, err) < 0)
     return -1;
-  if (fill_table (q, cluster << q->cluster_bits, old, err) < 0) {
+  if (fill_table (q, cluster << q->cluster_bits, old, err) < 0
+      || qcow2_overlap_add (q, cluster, false, err) < 0) {
     qcow2_unalloc (q, cluster, 1);
     return -1;
   }

@@ -24,6 +24,7 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/l2.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/luks-info.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/map.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/measure.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/overlap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pack.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pool.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/refcount.c

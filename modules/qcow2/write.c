@@ -52,7 +52,7 @@ alike (const struct qcow2 *q, const uint8_t *p, uint64_t n, uint64_t guest, enum
 }
 
 int
-qcow2_judge_host (const struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t length,
+qcow2_judge_host (struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t length,
                   struct img_error *err)
 {
   uint64_t end = q->writer->next << q->cluster_bits;
@@ -64,7 +64,8 @@ qcow2_judge_host (const struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t
   if (!img_within (host, length, img_max (end, q->writer->floor)))
     return img_error_set (err, EINVAL, _("cluster at 0x%" PRIx64 " (guest offset 0x%" PRIx64
                                          ") lies past the end of the file"), host, guest);
-  return 0;
+  return qcow2_overlap_check (q, host >> q->cluster_bits,
+                              img_div_up (length, q->cluster_size), false, err);
 }
 
 /* Whole clusters. */
@@ -92,7 +93,9 @@ reserve_clusters (struct qcow2 *q, uint64_t offset, uint64_t length, struct img_
     host = host_of (q, p, offset);
   }
   qcow2_cache_put (q->l2_cache, t);
-  if (r < 0 || qcow2_judge_host (q, offset, host, n << q->cluster_bits, err) < 0)
+  if (r < 0
+      || (where != ELSEWHERE
+          && qcow2_judge_host (q, offset, host, n << q->cluster_bits, err) < 0))
     return -1;
   place->length = n << q->cluster_bits;
   place->host_offset = host;

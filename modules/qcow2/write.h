@@ -3,7 +3,8 @@
  *
  * refcount.c the refcounts and their table; alloc.c who gets which host cluster; l2.c tables
  * that may be changed, entries that change; write.c and write-sub.c reserve, commit, abandon;
- * pack.c places of compressed clusters; encode.c their making; zero.c zeroes and discards;
+ * pack.c places of compressed clusters; encode.c their making; overlap.c
+ * what must not be overwritten; zero.c zeroes and discards;
  * resize.c; flush.c what goes to disk in which order; writer.c begin and end of it all.
  *
  * All of this runs with q->lock held exclusively.  What was referred to on disk is given back in
@@ -22,6 +23,7 @@ struct qcow2_run {
 };
 
 struct qcow2_encoding; /* encode.c */
+struct qcow2_overlap;  /* overlap.c */
 
 struct qcow2_writer {
   /* refcount.c */
@@ -39,6 +41,8 @@ struct qcow2_writer {
   IMG_VEC (struct qcow2_run) later;
 
   uint64_t pack; /* pack.c: byte where the next compressed cluster goes; 0: nowhere in particular */
+
+  struct qcow2_overlap *overlap; /* made on first use */
 
   uint32_t l1_lo, l1_hi; /* l2.c: entries [lo, hi) are not on disk */
 
@@ -113,7 +117,7 @@ int qcow2_l1_write (struct qcow2 *q, struct img_error *err);
 /* ---- write.c ---- */
 
 /* Whether an entry for GUEST may send a write of whole clusters to HOST. */
-int qcow2_judge_host (const struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t length,
+int qcow2_judge_host (struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t length,
                       struct img_error *err);
 
 /* ---- write-sub.c ---- */
@@ -133,6 +137,17 @@ int qcow2_pack_reserve (struct qcow2 *q, uint64_t offset, uint64_t encoded,
 /* The entry that refers to the place. */
 uint64_t qcow2_pack_entry (const struct qcow2 *q, const struct img_place *place);
 void qcow2_pack_abandon (struct qcow2 *q, const struct img_place *place);
+
+/* ---- overlap.c ---- */
+
+/* Whether N clusters that are about to be written hold no metadata.  AS_TABLE: they should be L2
+ * tables. */
+int qcow2_overlap_check (struct qcow2 *q, uint64_t cluster, uint64_t n, bool as_table,
+                         struct img_error *err);
+/* CLUSTER is an L2 table or a refcount block from now on; is free. */
+int qcow2_overlap_add (struct qcow2 *q, uint64_t cluster, bool refblock, struct img_error *err);
+void qcow2_overlap_remove (struct qcow2 *q, uint64_t cluster);
+void qcow2_overlap_free (struct qcow2_overlap *o);
 
 /* ---- encode.c ---- */
 

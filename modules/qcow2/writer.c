@@ -45,6 +45,7 @@ qcow2_writer_free (struct qcow2_writer *w)
   if (w == NULL)
     return;
   qcow2_encoding_free (w->encoding);
+  qcow2_overlap_free (w->overlap);
   img_vec_free (&w->later);
   free (w->reftable);
   free (w);

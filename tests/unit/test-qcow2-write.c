@@ -240,6 +240,39 @@ START_TEST (large_table)
 }
 END_TEST
 
+/* Wrong entries and refcounts must not make us overwrite tables. */
+START_TEST (overlaps)
+{
+  struct img_node *file = rig_make ("cluster_size=4k,preallocation=metadata", DISK);
+  uint8_t *p = fake_mem (file)->data, buf[UNIT] = { 0 };
+  uint64_t l1 = be64_get (p + 40), table = be64_get (p + 48);
+  uint64_t l2 = be64_get (p + l1) & 0xfffffffffffe00, block = be64_get (p + table);
+  uint64_t target[] = { table, l1, l2, block };
+  ck_assert_uint_eq (l2 % UNIT, 0);
+  be64_put (p + l2, target[_i] | UINT64_C (1) << 63); /* the first guest cluster */
+  struct img_node *node = rig_open (file, IMG_OPEN_RDWR, &err);
+  ck_assert_msg (node != NULL, "%s", err.message);
+  memset (buf, 0xee, sizeof buf);
+  ck_assert_int_eq (img_pwrite (node, buf, sizeof buf, 0, 0, &err), -1);
+  ck_assert_int_eq (err.code, EIO);
+  ck_assert_ptr_nonnull (strstr (err.message, "would be overwritten"));
+  fake_free (node);
+}
+END_TEST
+
+START_TEST (overlap_of_free)
+{
+  struct img_node *file = rig_make ("cluster_size=4k", DISK);
+  uint8_t *p = fake_mem (file)->data;
+  memset (p + be64_get (p + be64_get (p + 48)), 0, UNIT); /* all refcounts are 0 */
+  struct img_node *node = rig_open (file, IMG_OPEN_RDWR, &err);
+  ck_assert_msg (node != NULL, "%s", err.message);
+  ck_assert_int_eq (img_pwrite (node, "x", 1, 0, 0, &err), -1);
+  ck_assert_int_eq (err.code, EIO);
+  fake_free (node);
+}
+END_TEST
+
 /* Version 2 has no zero clusters: unallocated where nothing is below. */
 START_TEST (version_2)
 {
@@ -269,6 +302,8 @@ main (void)
   tcase_add_test (t, autoclear);
   tcase_add_loop_test (t, refused, 0, 2);
   tcase_add_loop_test (t, large_table, 0, 2);
+  tcase_add_loop_test (t, overlaps, 0, 4);
+  tcase_add_test (t, overlap_of_free);
   tcase_add_test (t, version_2);
   suite_add_tcase (s, t);
   SRunner *r = srunner_create (s);
