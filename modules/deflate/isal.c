@@ -16,9 +16,9 @@
 
 #include <isa-l/igzip_lib.h>
 
-/* Tokens of 4 bytes that igzip collects for one block.  12 K make blocks that suit 64 KiB units:
- * the advised 64 K give streams 0.3 % larger and more memory to zero. */
-#define TOKEN_SPACE (12u * 1024 * 4)
+/* Tokens of 4 bytes that igzip collects for one block.  With 24 K units of 64 KiB come out a little
+ * smaller and no later than with the advised 64 K.  12 K: 0.2 % smaller still, 5 % later. */
+#define TOKEN_SPACE (24u * 1024 * 4)
 
 struct encoder {
   struct deflate_encoder base;
