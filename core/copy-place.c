@@ -123,6 +123,21 @@ join (struct img_place *run, const uint8_t *run_bytes, const struct img_place *n
   return true;
 }
 
+/* Takes space for bytes that will be written at once: a file system finds it more cheaply for a
+ * whole run than page by page. */
+static int
+take_space (struct copy_job *job, struct img_node *node, uint64_t offset, uint64_t length,
+            struct img_error *err)
+{
+  if (!atomic_load_explicit (&job->allocating, memory_order_relaxed)
+      || !img_within (offset, length, atomic_load (&node->size)))
+    return 0;
+  int r = img_allocate (node, offset, length, err);
+  if (r > 0)
+    atomic_store_explicit (&job->allocating, false, memory_order_relaxed);
+  return r < 0 ? -1 : 0;
+}
+
 /* The data of all places, in as few requests as they allow. */
 static int
 write_bytes (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
@@ -139,6 +154,10 @@ write_bytes (struct copy_job *job, struct copy_slot *slot, struct img_error *err
     if (job->opts.sparse == 0)
       run.flags &= ~(unsigned) IMG_PLACE_ZEROES;
     img_rate_wait (&job->rate, host_length (&run), job->opts.progress);
+    if (run.flags == IMG_PLACE_FRESH && run.child != IMG_CHILD_SELF
+        && take_space (job, job->dst->children[run.child].node, run.host_offset, run.length, err)
+             < 0)
+      return -1;
     if (img_write_place (job->dst, &run, 0, bytes, host_length (&run), err) < 0)
       return -1;
   }
@@ -203,13 +222,8 @@ static int
 write_plain (struct copy_job *job, const struct copy_piece *piece, struct img_error *err)
 {
   img_rate_wait (&job->rate, piece->length, job->opts.progress);
-  if (atomic_load_explicit (&job->allocating, memory_order_relaxed)) {
-    int r = img_allocate (job->dst, piece->offset, piece->length, err);
-    if (r < 0)
-      return -1;
-    if (r > 0)
-      atomic_store_explicit (&job->allocating, false, memory_order_relaxed);
-  }
+  if (take_space (job, job->dst, piece->offset, piece->length, err) < 0)
+    return -1;
   return img_pwrite (job->dst, piece->bytes, piece->length, piece->offset, 0, err);
 }
 

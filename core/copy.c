@@ -130,7 +130,7 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   bool local = job.opts.workers == 0 && inflight == 0 && !job.opts.compress;
   job.local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
   atomic_init (&job.sharing, first_sharing (&job));
-  atomic_init (&job.allocating, !job.reserves);
+  atomic_init (&job.allocating, true);
   pthread_mutex_init (&job.report, NULL);
   img_rate_init (&job.rate, job.opts.rate);
   img_progress_start (job.opts.progress, job.total);
