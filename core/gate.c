@@ -16,6 +16,7 @@
 
 #include <blkimg/cleanup.h>
 
+#include "core/driver.h"
 #include "core/gate.h"
 #include "core/i18n.h"
 #include "core/open.h"
@@ -217,4 +218,22 @@ img_gate_check (struct img_node *node, const char *what, const char *name, unsig
     pass->name = NULL;
   }
   return rc;
+}
+
+int
+img_gate_check_format (struct img_node *node, const char *what, const char *format,
+                       struct img_error *err)
+{
+  const struct img_module_list *list = img_registry (err);
+  const struct img_manifest_driver *d;
+
+  if (list == NULL)
+    return -1;
+  if (format == NULL || node->context->gate == IMG_GATE_OPEN)
+    return 0;
+  d = img_registry_driver (list, format);
+  if (d == NULL || d->kind == IMG_FORMAT || img_open_name_is_local (format))
+    return 0;
+  img_error_set (err, EPERM, _("%s is not opened: its format '%s' is none"), what, format);
+  return img_error_hint (err, _("--allow-any-backing opens it, if you trust this image."));
 }

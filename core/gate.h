@@ -20,6 +20,11 @@ enum {
 int img_gate_check (struct img_node *node, const char *what, const char *name, unsigned flags,
                     struct img_gate_pass *pass, struct img_error *err);
 
+/* Decides on FORMAT (NULL allowed), which NODE's image gives for its WHAT: not a protocol, which
+ * would read the name in its own way. */
+int img_gate_check_format (struct img_node *node, const char *what, const char *format,
+                           struct img_error *err);
+
 /* NAME as NODE's image means it: relative to the image.  malloc'ed; NULL when that cannot be told,
  * or memory runs out. */
 char *img_gate_resolve (const struct img_node *node, const char *name, unsigned flags);

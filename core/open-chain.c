@@ -85,12 +85,13 @@ open_backing (struct img_node *node, struct img_opts *opts, unsigned more, struc
   if (!names_a_file (opts)) {
     if (node->backing_name == NULL)
       return img_error_set (err, EINVAL, _("it has no backing file for the 'backing' options"));
-    if (img_gate_check (node, _("backing file"), node->backing_name, 0, &pass, err) < 0)
+    if (!img_opts_get (opts, "driver"))
+      job.format = node->backing_format;
+    if (img_gate_check_format (node, _("backing file"), job.format, err) < 0 ||
+        img_gate_check (node, _("backing file"), node->backing_name, 0, &pass, err) < 0)
       return -1;
     job.name = pass.name;
     job.literal = pass.literal;
-    if (!img_opts_get (opts, "driver"))
-      job.format = node->backing_format;
   }
   below = img_open_text (&job, opts, err);
   free (pass.name);

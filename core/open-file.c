@@ -19,13 +19,13 @@
 #include "core/serial.h"
 #include "core/spec.h"
 
-static bool
-is_local (const struct img_driver *driver)
+bool
+img_open_name_is_local (const char *driver)
 {
   static const char *const names[] = { "file", "host_device", "host_cdrom" };
 
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcmp (driver->name, names[i]) == 0)
+    if (strcmp (driver, names[i]) == 0)
       return true;
   return false;
 }
@@ -33,7 +33,7 @@ is_local (const struct img_driver *driver)
 bool
 img_open_is_local (const struct img_node *file)
 {
-  return is_local (file->driver);
+  return img_open_name_is_local (file->driver->name);
 }
 
 /* The driver that NAME asks for. */
@@ -93,7 +93,7 @@ parse_name (const struct img_driver *driver, const char *name, bool literal, str
 static const char *
 plain_name (const struct img_driver *driver, const struct img_opts *opts)
 {
-  return is_local (driver) ? img_opts_get (opts, "filename") : NULL;
+  return img_open_name_is_local (driver->name) ? img_opts_get (opts, "filename") : NULL;
 }
 
 static int

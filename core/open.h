@@ -39,7 +39,8 @@ struct img_node *img_open_file (const struct img_open_job *job, struct img_opts 
 /* The protocol driver that NAME asks for; OPTS get what NAME says. */
 const struct img_driver *img_open_protocol (const char *name, bool literal, struct img_opts *opts,
                                             struct img_error *err);
-/* True for protocol nodes whose names are paths of this machine. */
+/* True for protocol drivers, and nodes, whose names are paths of this machine. */
+bool img_open_name_is_local (const char *driver);
 bool img_open_is_local (const struct img_node *file);
 /* Takes the locks of a protocol node, once its use is known. */
 int img_open_lock (struct img_node *file, bool stable, struct img_error *err);

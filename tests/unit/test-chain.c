@@ -85,6 +85,12 @@ START_TEST (what_is_refused)
   fake_write ("to-nothing", "TEXT\nbacking nope\n");
   fake_write ("bad", "TEXT\nbacking x\nformat ../evil\n");
   fake_write ("x", "TEXT\n");
+  fake_write ("as-net", "TEXT\nbacking x\nformat net\n");
+  fake_write ("as-file", "TEXT\nbacking x\nformat file\n");
+  refuses ("as-net", "as-net: backing file is not opened: its format 'net' is none");
+  opens ("as-file");
+  ck_assert_int_eq (img_close (node, &err), 0);
+  node = NULL;
   refuses ("nbd", "nbd: backing file 'net://h' is not opened: it names a protocol");
   ck_assert_str_eq (err.hint, "--allow-any-backing opens it, if you trust this image.");
   refuses ("json", "json: backing file 'json:{\"driver\":\"net\",\"host\":\"h\"}' is not opened: "
