@@ -6,8 +6,9 @@ module_manifests += %D%/vdi.manifest
 preload_modules += -dlpreopen modules/vdi.la
 module_pages += modules/blkimg-vdi.7
 endif
-modules_vdi_la_SOURCES = %D%/vdi.c %D%/vdi.h %D%/header.c %D%/table.c %D%/map.c \
-	%D%/write.c %D%/resize.c %D%/check.c %D%/create.c
+vdi_sources = %D%/vdi.c %D%/vdi.h %D%/header.c %D%/table.c %D%/map.c %D%/write.c %D%/resize.c \
+	%D%/check.c %D%/create.c
+modules_vdi_la_SOURCES = $(vdi_sources)
 modules_vdi_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=vdi
 modules_vdi_la_CFLAGS = $(AM_CFLAGS) $(MODULE_VDI_CFLAGS)
 modules_vdi_la_LDFLAGS = $(module_ldflags)

@@ -57,7 +57,8 @@ move_first_blocks (struct img_node *node, uint32_t n, struct img_error *err)
       return -1;
     v->next++;
   }
-  return vdi_flush (node, err);
+  /* Nothing may be written to where they were before the map says so on the disk. */
+  return vdi_flush (node, err) < 0 ? -1 : img_flush (img_child (node, 0), err);
 }
 
 /* Writes the old entries, each lower by SHIFT, to OFFSET. */
@@ -128,20 +129,31 @@ prepare (struct img_node *node, struct vdi_header *h, uint32_t shift, enum img_p
   return vdi_table_fill (file, h->offset_map, v->h.blocks, h->blocks, first, err);
 }
 
-/* Makes *H the header, in the file and in memory. */
+/* Makes *H the header, in the file and in memory: both or neither. */
 static int
 switch_over (struct img_node *node, struct vdi_header *h, struct img_error *err)
 {
-  struct vdi *v = img_node_priv (node);
+  struct vdi *v = img_node_priv (node), fresh = { .h = *h };
   struct img_node *file = img_child (node, 0);
+  struct img_error ignored = IMG_ERROR_INIT;
 
-  if (img_flush (file, err) < 0 || vdi_header_write (h, file, err) < 0 || img_flush (file, err) < 0)
+  if (img_flush (file, err) < 0 || vdi_table_init (&fresh, err) < 0)
     return -1;
+  if (vdi_header_write (&fresh.h, file, err) < 0) {
+    vdi_header_write (&v->h, file, &ignored);
+    vdi_table_free (&fresh);
+    return -1;
+  }
   vdi_table_free (v);
-  v->h = *h;
+  v->h = fresh.h;
+  v->pages = fresh.pages;
+  v->ring = fresh.ring;
+  v->n_pages = fresh.n_pages;
+  v->hand = 0;
   v->next = h->allocated;
   v->freed.n = 0;
-  return vdi_table_init (v, err);
+  img_node_set_size (node, h->size);
+  return img_flush (file, err);
 }
 
 int
@@ -162,8 +174,7 @@ vdi_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
     return img_error_set (err, EFBIG, _("%" PRIu64 " bytes are too large for a VDI image"), size);
   h.blocks = (uint32_t) img_max (h.blocks, img_div_up (h.size, h.block_size));
   if (vdi_find_next (node, err) < 0 || vdi_flush (node, err) < 0 || plan (v, &h, &shift, err) < 0
-      || prepare (node, &h, shift, prealloc, err) < 0 || switch_over (node, &h, err) < 0)
+      || prepare (node, &h, shift, prealloc, err) < 0)
     return -1;
-  img_node_set_size (node, h.size);
-  return 0;
+  return switch_over (node, &h, err);
 }

@@ -168,6 +168,20 @@ barrier (struct img_node *node, struct img_error *err)
   return v->flags & IMG_OPEN_NEW ? 0 : img_flush (img_child (node, 0), err);
 }
 
+/* Has the header count all blocks that are in use; it will be asked again when that failed. */
+static int
+write_count (struct img_node *node, struct img_error *err)
+{
+  struct vdi *v = img_node_priv (node);
+  uint32_t before = v->h.allocated;
+
+  v->h.allocated = v->next;
+  if (vdi_header_write (&v->h, img_child (node, 0), err) == 0 && barrier (node, err) == 0)
+    return 0;
+  v->h.allocated = before;
+  return -1;
+}
+
 int
 vdi_flush (struct img_node *node, struct img_error *err)
 {
@@ -177,11 +191,8 @@ vdi_flush (struct img_node *node, struct img_error *err)
     return 0;
   if (barrier (node, err) < 0)
     return -1;
-  if (v->h.allocated != v->next) {
-    v->h.allocated = v->next;
-    if (vdi_header_write (&v->h, img_child (node, 0), err) < 0 || barrier (node, err) < 0)
-      return -1;
-  }
+  if (v->h.allocated != v->next && write_count (node, err) < 0)
+    return -1;
   for (uint32_t i = 0; i < v->n_loaded; i++)
     if (v->ring[i]->dirty_from < v->ring[i]->dirty_to && write_page (node, v->ring[i], err) < 0)
       return -1;

@@ -46,6 +46,7 @@ unit_tests += %D%/test-zstd
 endif
 if MODULE_VDI
 unit_tests += %D%/test-vdi
+unit_tests += %D%/test-vdi-crash
 endif
 endif
 EXTRA_DIST += %D%/image.h %D%/seed.h
@@ -65,6 +66,7 @@ tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 tests_unit_test_file_LDADD = $(unit_shared)
 tests_unit_test_raw_LDADD = $(unit_shared)
 tests_unit_test_vdi_LDADD = $(unit_shared)
+tests_unit_test_vdi_crash_SOURCES = %D%/test-vdi-crash.c $(vdi_sources) $(unit_fakes)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
