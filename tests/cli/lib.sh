@@ -31,11 +31,17 @@ cd "$tmp" || exit 99
 seed=${BLKIMG_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 echo "# seed $seed"
 
+# When the process PID was started: numbers of ended processes are given to others, quickly so on
+# a busy machine.
+tap_born () {
+  sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
+}
+
 tap_exit () {
   tap_status=$?
   trap - EXIT
   for tap_pid in ${tap_pids:-}; do
-    kill "$tap_pid" 2>/dev/null
+    [ "${tap_pid#*:}" != "$(tap_born "${tap_pid%%:*}")" ] || kill "${tap_pid%%:*}" 2>/dev/null
   done
   if [ -n "${BLKIMG_TEST_KEEP:-}" ]; then
     echo "# files kept in $tmp"
@@ -188,19 +194,19 @@ need_peer () {
   done
 }
 
-# at_exit_kill PID: a server that this test started, ended with it
+# at_exit_kill PID: a server that this test started, ended with it unless it has ended before
 at_exit_kill () {
-  tap_pids="${tap_pids:-} $1"
+  tap_pids="${tap_pids:-} $1:$(tap_born "$1")"
 }
 
-# wait_for NAME COMMAND...: until the command succeeds, ten seconds at most
+# wait_for NAME COMMAND...: until the command succeeds, a minute at most
 wait_for () {
   tap_name=$1
   shift
   tap_tries=0
   until "$@" >/dev/null 2>&1; do
     tap_tries=$((tap_tries + 1))
-    if [ "$tap_tries" -ge 200 ]; then
+    if [ "$tap_tries" -ge 1200 ]; then
       diag "waited in vain for $tap_name"
       return 1
     fi
