@@ -36,6 +36,9 @@ left_behind () {
 judge () {
   here="$2: $4 $5 $6"
   fault_err=$(cat "$1/.run-err")
+  case $fault_err in
+    *Sanitizer* | *'runtime error:'*) echo "$here: $(grep -E 'Sanitizer|runtime' "$1/.run-err")" ;;
+  esac
   if [ "$7" -eq 124 ]; then
     echo "$here: hangs"
   elif [ "$7" -ge 128 ]; then
