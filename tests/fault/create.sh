@@ -7,6 +7,8 @@ images
 
 sweep create-raw 'img-create -q t.raw 1M'
 sweep create-qcow2 'img-create -q -f qcow2 t.qcow2 1M'
+sweep create-vdi 'img-create -q -f vdi t.vdi 1M'
+sweep create-vdi-static 'img-create -q -f vdi -o static=on t.vdi 1M'
 sweep create-over over 'img-create -q -f qcow2 old.raw 1M'
 sweep create-metadata 'img-create -q -f qcow2 -o preallocation=metadata,cluster_size=4k t.qcow2 1M'
 sweep create-falloc 'img-create -q -f qcow2 -o preallocation=falloc t.qcow2 1M'

@@ -11,6 +11,17 @@ sweep map 'img-map --output=json top.qcow2'
 sweep map-raw 'img-map -f raw r.raw'
 sweep check 'img-check x.qcow2'
 sweep check-compressed 'img-check --output=json c.qcow2'
+sweep check-vdi 'img-check v.vdi'
 sweep measure 'img-measure -O qcow2 top.qcow2'
 sweep compare 'img-compare x.qcow2 r.raw'
 sweep compare-chain 'img-compare top.qcow2 c.qcow2'
+
+# An answer that cannot be printed is no answer.
+cd start || exit 99
+for command in 'img-info x.qcow2' 'img-info --output=json x.qcow2' 'img-map top.qcow2' \
+  'img-map --output=json top.qcow2' 'img-check x.qcow2' 'img-check --output=json x.qcow2' \
+  'img-measure -O raw x.qcow2' 'img-compare x.qcow2 r.raw' 'img-info --help' 'img --version'; do
+  rc=0
+  $command >/dev/full 2>../full-err || rc=$?
+  like "$rc-$(cat ../full-err)" '^[1-9][0-9]*-.*No space left' "$command: says that its output is lost"
+done

@@ -6,9 +6,15 @@
 # Complaints go to standard output.
 set -u
 
-# What one run leaves: its files by name and contents.
+# What one run leaves: its files by name and contents.  VDI headers hold random identifiers.
 listing () {
-  (cd "$1" && find . -type f ! -name '.run-*' -exec cksum {} + | sort -k 3)
+  (
+    cd "$1" || exit 99
+    find . -type f ! -name '.run-*' ! -name '*.vdi' -exec cksum {} + | sort -k 3
+    for vdi in ./*.vdi; do
+      [ ! -f "$vdi" ] || echo "$(tail -c +513 "$vdi" | cksum) $vdi"
+    done
+  )
 }
 
 # left_behind FOLDER HOW: something else than before and than what was to be made
