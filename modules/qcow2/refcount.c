@@ -108,7 +108,12 @@ move_table (struct qcow2 *q, uint64_t entries, struct img_error *err)
   memset (table + old, 0, (entries - old) * 8);
   w->reftable = table;
   w->reftable_entries = entries; /* the clusters of the table may need blocks in the new part */
-  if (qcow2_alloc_whole (q, clusters, &at, err) < 0) {
+  /* A new image has the same bytes for any number of threads, also where nobody looks any more:
+   * how full the old table was when it was last written is a matter of time. */
+  if (qcow2_alloc_whole (q, clusters, &at, err) < 0
+      || ((q->flags & IMG_OPEN_NEW)
+          && img_zero (q->file, q->h.reftable_offset,
+                       (uint64_t) q->h.reftable_clusters << q->cluster_bits, 0, err) < 0)) {
     w->reftable_entries = old;
     return -1;
   }

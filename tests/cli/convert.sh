@@ -58,6 +58,14 @@ for c in 512 4k 2M; do
   img-convert -c -m 16 -O qcow2 -o cluster_size=$c src.raw new
   same_bytes m1 new "nor compressed"
 done
+# Enough for tables that must move, which happens whenever it happens to.
+head -c 192M /dev/urandom >long.raw
+for m in 1 4 16; do
+  img-convert -t unsafe -m $m -O qcow2 -o cluster_size=512 long.raw "long$m"
+done
+same_bytes long1 long4 "nor when the refcount table moves"
+same_bytes long1 long16 "with many threads, too"
+rm -f long*
 converts "image-opts" --image-opts -O qcow2 driver=qcow2,file.filename=src.qcow2
 converts "json name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"src.qcow2"}}'
 converts "unsafe" -t unsafe -O qcow2 src.raw
