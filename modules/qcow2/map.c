@@ -337,7 +337,7 @@ qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_e
       continue;
     }
     r = qcow2_l2_get (q, out.pos, out.end - out.pos, &table, err);
-    if (r == 0) {
+    if (r == 0 && table) {
       r = map_slice (q, &out, table, err);
       if (r == 0)
         look_for_hole (q, &out, table);

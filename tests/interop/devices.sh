@@ -104,7 +104,11 @@ if with xfs 8 mkfs.xfs -q; then
   cp source mnt/source
   run_ok "xfs: copy" img-convert -f raw -O raw mnt/source mnt/copy
   same_bytes mnt/source mnt/copy "xfs: the same bytes"
-  isnt "$(shared mnt/copy)" 0 "xfs: blocks are shared"
+  # Sharing holds two nodes at once, which drivers that are forced to take turns do not.
+  case ${BLKIMG_DEBUG:-} in
+    *serial*) is "$(shared mnt/copy)" 0 "xfs: serial drivers share no blocks" ;;
+    *) isnt "$(shared mnt/copy)" 0 "xfs: blocks are shared" ;;
+  esac
   umount mnt
 fi
 if with btrfs 4 mkfs.btrfs -q; then
