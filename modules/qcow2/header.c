@@ -390,7 +390,8 @@ judge_writing (const struct qcow2_header *h, unsigned flags, struct img_error *e
   if (h->incompat & QCOW2_INCOMPAT_DIRTY) {
     img_error_set (err, EACCES, _("Image was not closed cleanly and its refcounts may be wrong;"
                                   " cannot be opened read/write"));
-    return img_error_hint (err, _("`img-check -r all' on it rebuilds the refcounts"));
+    return img_error_hint (err, _("its refcounts must be rebuilt first, which img-check cannot do"
+                                  " yet"));
   }
   return 0;
 }

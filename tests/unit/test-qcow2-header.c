@@ -171,7 +171,7 @@ START_TEST (corrupt_and_dirty)
   accepts (0);
   qcow2_header_free (&h);
   refuses (IMG_OPEN_RDWR, "not closed cleanly");
-  ck_assert_ptr_nonnull (strstr (err.hint, "img-check -r"));
+  ck_assert_ptr_nonnull (strstr (err.hint, "must be rebuilt"));
   accepts (IMG_OPEN_RDWR | IMG_OPEN_CHECK);
 }
 END_TEST
