@@ -34,6 +34,15 @@ enum img_cache {
 /* "none", "off", "writeback", ... -> mode. */
 int img_cache_parse (const char *text, enum img_cache *mode, struct img_error *err);
 
+/* What --object makes: secrets, throttle groups, ...  Used by images opened or created with it; has
+ * to outlive them. */
+struct img_objects;
+struct img_objects *img_objects_new (void); /* NULL when out of memory */
+void img_objects_free (struct img_objects *objects); /* wipes secrets; NULL allowed */
+/* TEXT is `type,id=NAME,key=value...` or JSON with the key qom-type.  Unknown types, unknown
+ * properties, secrets that cannot be read or decoded are errors. */
+int img_objects_add (struct img_objects *objects, const char *text, struct img_error *err);
+
 /* How a name is to be understood and opened; zeroed = defaults. */
 struct img_open_params {
   size_t struct_size;
@@ -43,6 +52,7 @@ struct img_open_params {
   enum img_gate gate;
   const char *snapshot; /* -l: ID or name, or snapshot.id=..,snapshot.name=..; NULL: none */
   const struct img_opts *extra; /* runtime options added to the top node, or NULL */
+  struct img_objects *objects; /* or NULL */
 };
 enum {
   IMG_OPENF_RDWR = 1,
@@ -77,6 +87,7 @@ struct img_create_params {
   bool backing_unsafe;      /* -u: do not open the backing file */
   bool compat;              /* drop-in mode */
   enum img_gate gate;
+  struct img_objects *objects; /* or NULL */
 };
 /* Creates an image.  *SUMMARY, if not NULL, becomes the options as `Formatting` prints them
  * ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed, also when making the file fails; NULL when the

@@ -12,10 +12,10 @@
  *
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
- * map pread pwrite reserve commit abandon encode zero discard flush allocate copy_from, and for
- * protocols a resize that grows; all others still run alone.  Callbacks never call back into the
- * tools; they may use the node functions on their children.  State lives in img_node_priv(), never
- * in file-scope variables.
+ * map pread pwrite reserve commit abandon encode crypt zero discard flush allocate copy_from, and
+ * for protocols a resize that grows; all others still run alone.  Callbacks never call back into
+ * the tools; they may use the node functions on their children.  State lives in img_node_priv(),
+ * never in file-scope variables.
  *
  * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and
  * where ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before
@@ -68,6 +68,16 @@ enum {
   IMG_CHILD_WORKING_DIR = 2 /* in drop-in mode FILENAME is relative to the working folder and not to
                                the image, as QEMU has it for qcow2's data files */
 };
+
+/* The properties of the object (--object) ID of TYPE ("secret", "throttle-group") that the user
+ * gave with this image; they live as long as the node.  NULL: there is none. */
+const struct img_opts *img_node_object (const struct img_node *node, const char *type,
+                                        const char *id, struct img_error *err);
+/* The bytes of secret ID, decoded and unwrapped.  *BYTES is the caller's, to be given back with
+ * img_secret_free, which wipes it.  At create: the node is c->file. */
+int img_node_secret (const struct img_node *node, const char *id, uint8_t **bytes, size_t *n,
+                     struct img_error *err);
+void img_secret_free (uint8_t *bytes, size_t n); /* NULL allowed */
 
 /* A line for BLKIMG_DEBUG; costs nothing when that is off. */
 void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2, 3);
@@ -179,9 +189,52 @@ struct img_snapshot_ops {
   int (*list) (struct img_node *node, struct img_value *array, struct img_error *err);
   /* Makes a read-only node show this snapshot.  Either of ID, NAME may be NULL. */
   int (*select) (struct img_node *node, const char *id, const char *name, struct img_error *err);
+  /* These three change the image and have reached the disk when they return; wherever they are
+   * interrupted, the image is as before or as after, with leaks at worst.  ID_OR_NAME is what the
+   * user typed. */
+  int (*create) (struct img_node *node, const char *name, uint64_t date_sec, uint32_t date_nsec,
+                 struct img_error *err);
+  int (*apply) (struct img_node *node, const char *id_or_name, struct img_error *err);
+  int (*remove) (struct img_node *node, const char *id_or_name, struct img_error *err);
+};
+
+/* Persistent dirty bitmaps: which guest ranges were written since some moment.  Changes have
+ * reached the disk when they return. */
+struct img_bitmap_ops {
+  size_t struct_size;
+  /* Appends one object a bitmap: name granularity flags[in-use, auto] count? (bytes marked). */
+  int (*list) (struct img_node *node, struct img_value *array, struct img_error *err);
+  /* GRANULARITY 0: the format's default.  ENABLED: it records from now on. */
+  int (*add) (struct img_node *node, const char *name, uint64_t granularity, bool enabled,
+              struct img_error *err);
+  int (*remove) (struct img_node *node, const char *name, struct img_error *err);
+  int (*clear) (struct img_node *node, const char *name, struct img_error *err);
+  int (*enable) (struct img_node *node, const char *name, bool on, struct img_error *err);
+  /* The first marked range that ends behind FROM.  1: *START, *LENGTH; 0: there is none. */
+  int (*next) (struct img_node *node, const char *name, uint64_t from, uint64_t *start,
+               uint64_t *length, struct img_error *err);
+  /* Marks all that NEXT, which works like the above, comes up with. */
+  int (*merge) (struct img_node *node, const char *name,
+                int (*next) (void *arg, uint64_t from, uint64_t *start, uint64_t *length,
+                             struct img_error *err),
+                void *arg, struct img_error *err);
+};
+
+enum {
+  IMG_AMEND_FORCE = 1 /* also what may make the data unreadable for ever */
+};
+struct img_amend {
+  size_t struct_size;
+  const struct img_opts *opts; /* checked against amend_opts; only what the user gave */
+  unsigned flags;              /* IMG_AMEND_* */
+  /* Long work tells how far it is, if not NULL. */
+  void (*progress) (void *arg, uint64_t done, uint64_t total);
+  void *progress_arg;
 };
 
 /* ---- the driver ---- */
+
+struct img_aio_ops;
 
 enum img_kind { IMG_FORMAT = 1, IMG_PROTOCOL = 2, IMG_FILTER = 3 };
 enum img_threads { IMG_THREADS_SERIAL = 0, IMG_THREADS_PARALLEL = 1 };
@@ -285,6 +338,22 @@ struct img_driver {
    * node, after open and after probing, which alone shows what the file will be used for: FLAGS are
    * IMG_OPEN_RDWR NO_IO SHARE STABLE NEW.  Given up by close. */
   int (*lock) (struct img_node *node, unsigned flags, struct img_error *err);
+
+  /* Changes options of an image in place. */
+  const struct img_optdesc *amend_opts;
+  int (*amend) (struct img_node *node, const struct img_amend *amend, struct img_error *err);
+  /* Records another backing file, NULL: none; contents stay as they are.  FORMAT NULL: not said. */
+  int (*set_backing) (struct img_node *node, const char *name, const char *format,
+                      struct img_error *err);
+  /* Makes all of the image UNALLOC again, and gives its space back. */
+  int (*make_empty) (struct img_node *node, struct img_error *err);
+  const struct img_bitmap_ops *bitmap;
+  /* For DATA extents with IMG_EXTENT_ENCRYPTED: turns LENGTH bytes at BUF, which stand for guest
+   * offset OFFSET and are at HOST in the child, into what the child holds (ENCRYPT) or back.  Pure
+   * CPU, called in every worker.  Multiples of 512. */
+  int (*crypt) (struct img_node *node, bool encrypt, void *buf, uint64_t length, uint64_t offset,
+                uint64_t host, struct img_error *err);
+  const struct img_aio_ops *aio; /* many requests in flight from one thread; protocols */
 };
 
 /* ---- codecs: compression that formats share, loaded when first used ---- */
