@@ -84,6 +84,9 @@ struct copy_job {
   _Atomic int sharing;      /* enum copy_sharing */
   _Atomic bool allocating;  /* img_allocate is still worth asking */
   _Atomic bool stopping;    /* some worker failed */
+  struct {
+    _Atomic uint64_t data, compressed, streams, shared;
+  } done; /* as struct img_copy_stats */
 
   struct copy_plan *plan;
   struct copy_order *order;

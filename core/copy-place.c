@@ -278,10 +278,31 @@ copy_by_hand (struct copy_job *job, struct copy_slot *slot, struct img_error *er
   return 0;
 }
 
+/* What of SLOT was written, for the statistics; the last unit may pass the end. */
+static void
+count (struct copy_job *job, const struct copy_slot *slot)
+{
+  for (size_t i = 0; i < slot->pieces.n; i++) {
+    const struct copy_piece *piece = &slot->pieces.v[i];
+    uint64_t length = piece->offset < job->total
+                        ? img_min (piece->length, job->total - piece->offset) : 0;
+    if (piece->kind == PIECE_PLAIN)
+      atomic_fetch_add_explicit (&job->done.data, length, memory_order_relaxed);
+    else if (piece->kind == PIECE_SHARE)
+      atomic_fetch_add_explicit (&job->done.shared, length, memory_order_relaxed);
+    else if (piece->kind == PIECE_ENCODED) {
+      atomic_fetch_add_explicit (&job->done.compressed, length, memory_order_relaxed);
+      atomic_fetch_add_explicit (&job->done.streams, piece->encoded, memory_order_relaxed);
+    }
+  }
+}
+
 int
 copy_write (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
   int r = job->reserves ? write_places (job, slot, err) : write_direct (job, slot, err);
+  if (r == 0)
+    count (job, slot);
   if (r <= 0)
     return r;
   if (copy_by_hand (job, slot, err) < 0)

@@ -106,6 +106,20 @@ run (struct copy_job *job, unsigned n, bool ordered, struct img_error *err)
   return r;
 }
 
+static void
+add_stats (const struct copy_job *job, struct img_copy_stats *stats)
+{
+  uint64_t data = atomic_load (&job->done.data), shared = atomic_load (&job->done.shared);
+  uint64_t compressed = atomic_load (&job->done.compressed);
+  if (stats == NULL)
+    return;
+  stats->data += data;
+  stats->compressed += compressed;
+  stats->shared += shared;
+  stats->streams += atomic_load (&job->done.streams);
+  stats->zero += job->total - img_min (data + compressed + shared, job->total);
+}
+
 int
 img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
           const struct img_copy_opts *opts, struct img_error *err)
@@ -137,5 +151,7 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   int r = run (&job, n, job.reserves && !job.opts.out_of_order, err);
   img_rate_release (&job.rate);
   pthread_mutex_destroy (&job.report);
+  if (r == 0)
+    add_stats (&job, job.opts.stats);
   return r;
 }

@@ -257,6 +257,36 @@ add_pair (FILE *to, const char *name, const char *value)
 }
 
 static void
+add_list (struct img_value *facts, const struct img_optdesc *d, const struct img_opts *opts)
+{
+  for (; d && d->name; d++) {
+    const char *value = img_opts_string (opts, d->name);
+    if (value == NULL || strcmp (d->name, "size") == 0)
+      continue;
+    if (d->type == IMG_OPT_BOOL)
+      img_value_set_bool (facts, d->name, img_opts_bool (opts, d->name));
+    else if (d->type == IMG_OPT_NUMBER || d->type == IMG_OPT_SIZE)
+      img_value_set_uint (facts, d->name, img_opts_number (opts, d->name));
+    else
+      img_value_set_string (facts, d->name, value);
+  }
+}
+
+/* The same for programs: what was settled, with defaults. */
+static void
+add_facts (const struct img_create_plan *plan, struct img_value *facts)
+{
+  struct img_value *options;
+
+  img_value_set_string (facts, "format", plan->driver->name);
+  img_value_set_uint (facts, "virtual-size", plan->size);
+  options = img_value_add_object (facts, "options");
+  add_list (options, plan->driver->create_opts, plan->opts);
+  if (plan->protocol_opts)
+    add_list (options, plan->protocol->create_opts, plan->protocol_opts);
+}
+
+static void
 add_table (FILE *to, const struct img_create_plan *plan, const struct img_optdesc *table,
            const struct img_opts *opts)
 {
@@ -352,6 +382,8 @@ img_create_plan (struct img_create_plan *plan, const char *name,
     *summary = NULL;
   if (make_plan (plan, name, &p, err) < 0)
     return img_error_name (name, err);
+  if (p.facts)
+    add_facts (plan, p.facts);
   if (summary == NULL)
     return 0;
   *summary = summarize (plan);

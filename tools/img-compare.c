@@ -12,6 +12,7 @@
 
 #include "common/i18n.h"
 #include "common/opt-image.h"
+#include "common/out-result.h"
 #include "common/progress.h"
 
 enum { EXIT_DIFFER = 1, EXIT_OPEN = 2, EXIT_STATUS = 3, EXIT_READ = 4 };
@@ -22,6 +23,7 @@ struct args {
   struct opt_number workers;
   struct progress_args progress;
   bool strict, quiet;
+  int output;
 };
 
 static const struct opt opts[] = {
@@ -37,6 +39,7 @@ static const struct opt opts[] = {
                   N_("threads, 1 to 256 (default: what the machine has)")),
   OPT_SHARE_ROW (struct args, image),
   OPT_PROGRESS_ROW (struct args, progress),
+  OPT_RESULT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_OBJECT_ROW (struct args, image),
   OPT_TRUST_ROWS (struct args, image),
@@ -66,12 +69,42 @@ print_result (const struct img_compare *c, uint64_t common)
   }
 }
 
+static void
+add_image (struct img_value *list, const struct img_node *node)
+{
+  struct img_value *image = img_value_add_object (list, NULL);
+
+  img_value_set_string (image, "filename", img_filename (node));
+  img_value_set_string (image, "format", img_driver_name (node));
+  img_value_set_uint (image, "virtual-size", img_size (node));
+}
+
+static void
+set_facts (struct img_value *facts, const struct img_node *a, const struct img_node *b,
+           const struct img_compare *c)
+{
+  static const char *const kinds[] = { NULL, "content", "status", "size" };
+  struct img_value *images = img_value_add_array (facts, "images"), *mismatch;
+
+  add_image (images, a);
+  add_image (images, b);
+  img_value_set_bool (facts, "identical", c->result == IMG_COMPARE_SAME);
+  img_value_set_bool (facts, "size-differs", c->size_differs);
+  if (c->result == IMG_COMPARE_SAME)
+    return;
+  mismatch = img_value_add_object (facts, "mismatch");
+  img_value_set_string (mismatch, "kind", kinds[c->result]);
+  if (c->result != IMG_COMPARE_SIZE)
+    img_value_set_uint (mismatch, "offset", c->offset);
+}
+
 static int
 compare (struct args *args, struct img_node *a, struct img_node *b)
 {
   struct img_compare_opts o = { .struct_size = sizeof o, .strict = args->strict };
   struct img_compare result = { .failed_image = 0 };
   struct img_error err = IMG_ERROR_INIT;
+  struct out_result facts;
   struct progress watch;
   int status, rc;
 
@@ -79,6 +112,7 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
   o.progress = img_progress_new ();
   if (o.progress == NULL)
     tool_no_memory ();
+  out_result_init (&facts, args->output);
   progress_start (&watch, &args->progress, o.progress);
   rc = img_compare (a, b, &o, &result, &err);
   progress_end (&watch, rc == 0 && result.result == IMG_COMPARE_SAME);
@@ -88,11 +122,13 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
     status = result.failed_status ? EXIT_STATUS : EXIT_READ;
   } else {
     status = result.result == IMG_COMPARE_SAME ? EXIT_SUCCESS : EXIT_DIFFER;
-    if (!args->quiet)
+    set_facts (facts.facts, a, b, &result);
+    if (!args->quiet && !facts.json)
       print_result (&result, img_min (img_size (a), img_size (b)));
   }
   progress_newline (&watch);
   img_progress_free (o.progress);
+  out_result_end (&facts, rc == 0);
   return status;
 }
 
@@ -111,6 +147,7 @@ run (void *data, int n, char **names)
     return tool_usage (_("-m takes 1 to 256"));
   if (args->quiet)
     args->progress.on = args->progress.json;
+  args->progress.apart = args->output == OUTPUT_JSON;
   params = image_open_params (&args->image, 0);
   a = img_open (names[0], &params, &err);
   params.format = args->format2;

@@ -28,6 +28,8 @@ struct job {
   struct img_node *dst;      /* open for writing, in any case */
   struct progress watch;
   struct img_progress *progress;
+  struct img_copy_stats stats;
+  struct out_result result;
 };
 
 /* ---- sources ---- */
@@ -217,6 +219,7 @@ copy (struct job *j, struct img_error *err)
   o.progress = j->progress;
   o.salvaged = salvaged;
   o.salvaged_arg = (void *) a;
+  o.stats = &j->stats;
   return img_copy (j->dst, j->sources, j->n_sources, &o, err);
 }
 
@@ -250,6 +253,26 @@ give_up (struct job *j)
   j->dst = NULL;
 }
 
+/* What there is to tell once all is done. */
+static void
+set_facts (struct job *j, char **names)
+{
+  struct img_value *facts = j->result.facts, *list;
+
+  list = img_value_add_array (facts, "source");
+  for (unsigned i = 0; i < j->n_sources; i++)
+    img_value_set_string (list, NULL, names[i]);
+  img_value_set_string (facts, "target", j->target_name);
+  img_value_set_string (facts, "format", img_driver_name (j->dst));
+  img_value_set_uint (facts, "virtual-size", img_size (j->dst));
+  img_value_set_uint (facts, "copied", j->size);
+  img_value_set_uint (facts, "data", j->stats.data);
+  img_value_set_uint (facts, "zero", j->stats.zero);
+  img_value_set_uint (facts, "compressed", j->stats.compressed);
+  img_value_set_uint (facts, "compressed-size", j->stats.streams);
+  img_value_set_uint (facts, "shared", j->stats.shared);
+}
+
 /* After a signal what was made is removed, even when it was ready. */
 static int
 convert (struct job *j, char **names, struct img_error *err)
@@ -258,6 +281,7 @@ convert (struct job *j, char **names, struct img_error *err)
     return -1;
   if (atomic_load (&j->watch.signal))
     return img_error_set (err, ECANCELED, _("interrupted"));
+  set_facts (j, names);
   return finish (j, err);
 }
 
@@ -272,6 +296,7 @@ convert_run (const struct convert_args *args, int n, char **names)
   j.progress = img_progress_new ();
   if (j.sources == NULL || j.progress == NULL)
     tool_no_memory ();
+  out_result_init (&j.result, args->output);
   progress_start (&j.watch, &args->progress, j.progress);
   rc = convert (&j, names, &err);
   if (rc < 0)
@@ -281,6 +306,7 @@ convert_run (const struct convert_args *args, int n, char **names)
   if (rc < 0 && !atomic_load (&j.watch.signal))
     tool_fail (&err);
   close_sources (&j, &late);
+  out_result_end (&j.result, rc == 0);
   free (j.sources);
   img_progress_free (j.progress);
   progress_die (&j.watch);

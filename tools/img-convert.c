@@ -66,6 +66,7 @@ static const struct opt opts[] = {
   OPT_NUMBER_ROW (0, "compress-level", N_("N"), ARGS, level,
                   N_("how hard to try: 1 is fastest")),
   OPT_PROGRESS_ROW (ARGS, progress),
+  OPT_RESULT_ROW (ARGS, output),
   OPT_QUIET_ROW (ARGS, quiet),
   OPT_OBJECT_ROW (ARGS, image),
   OPT_TRUST_ROWS (ARGS, image),
@@ -144,6 +145,7 @@ run (void *data, int n, char **names)
     return fault;
   if (args->quiet)
     args->progress.on = args->progress.json;
+  args->progress.apart = args->output == OUTPUT_JSON;
   if (!args->target_cache.given)
     args->target_cache.mode = tool_compat () ? IMG_CACHE_UNSAFE : IMG_CACHE_WRITEBACK;
   fault = convert_run (args, n, names);

@@ -7,6 +7,7 @@
 #include <blkimg/copy.h>
 
 #include "common/opt-image.h"
+#include "common/out-result.h"
 #include "common/progress.h"
 
 struct target_cache {
@@ -26,6 +27,7 @@ struct convert_args {
   bool out_of_order, copy_range, compress;
   int reflink;
   struct progress_args progress;
+  int output;
   bool quiet;
 };
 

@@ -9,12 +9,14 @@
 
 #include "common/i18n.h"
 #include "common/opt-image.h"
+#include "common/out-result.h"
 
 struct args {
   struct image_args image;
   char *options;
   const char *backing, *backing_format;
   bool unsafe, quiet;
+  int output;
 };
 
 static const struct opt opts[] = {
@@ -29,6 +31,7 @@ static const struct opt opts[] = {
   OPT_TEXT_ROW ('B', NULL, N_("FMT"), struct args, backing_format, N_("the same as -F")),
   OPT_FLAG_ROW ('u', "backing-unsafe", struct args, unsafe,
                 N_("do not open the backing file")),
+  OPT_RESULT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_OBJECT_ROW (struct args, image),
   OPT_TRUST_ROWS (struct args, image),
@@ -41,6 +44,7 @@ run (void *data, int n, char **operands)
   struct args *args = data;
   struct img_create_params p = { .struct_size = sizeof p };
   struct img_error err = IMG_ERROR_INIT;
+  struct out_result result;
   char *summary = NULL;
   int rc;
 
@@ -64,11 +68,15 @@ run (void *data, int n, char **operands)
   p.backing_unsafe = args->unsafe;
   p.compat = tool_compat ();
   p.gate = image_gate (&args->image);
+  out_result_init (&result, args->output);
+  img_value_set_string (result.facts, "filename", operands[0]);
+  p.facts = result.facts;
   rc = img_create (operands[0], &p, &summary, &err);
   /* qemu-img says what it will try, we say what was done. */
-  if (!args->quiet && summary && (rc == 0 || tool_compat ()))
+  if (!args->quiet && !result.json && summary && (rc == 0 || tool_compat ()))
     printf ("Formatting '%s', %s\n", operands[0], summary);
   free (summary);
+  out_result_end (&result, rc == 0);
   return rc == 0 ? EXIT_SUCCESS : tool_fail (&err);
 }
 

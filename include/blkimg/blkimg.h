@@ -88,6 +88,7 @@ struct img_create_params {
   bool compat;              /* drop-in mode */
   enum img_gate gate;
   struct img_objects *objects; /* or NULL */
+  struct img_value *facts; /* or NULL: an object to add format, virtual-size and options to */
 };
 /* Creates an image.  *SUMMARY, if not NULL, becomes the options as `Formatting` prints them
  * ("fmt=qcow2 cluster_size=65536 ..."), malloc'ed, also when making the file fails; NULL when the

@@ -24,6 +24,15 @@ void img_progress_cancel (struct img_progress *p);          /* any thread; async
 
 enum img_reflink { IMG_REFLINK_AUTO, IMG_REFLINK_NEVER, IMG_REFLINK_ALWAYS };
 
+/* What img_copy did, in guest bytes of the target. */
+struct img_copy_stats {
+  uint64_t data;       /* written */
+  uint64_t zero;       /* made to read as zero, or left so */
+  uint64_t compressed; /* written as streams, */
+  uint64_t streams;    /* which take that many bytes */
+  uint64_t shared;     /* moved by the kernel: reflink, copy_file_range */
+};
+
 struct img_copy_opts {
   size_t struct_size;
   unsigned workers;          /* 0: what the machine has */
@@ -41,6 +50,7 @@ struct img_copy_opts {
   void *salvaged_arg;
   /* -B: what a source's own layer leaves to its backing image is left to the target's. */
   bool overlay;
+  struct img_copy_stats *stats; /* added to when the copy succeeds, or NULL */
 };
 
 /* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does

@@ -15,6 +15,7 @@ cli_tests += %D%/gate.sh
 cli_tests += %D%/hostile-text.sh
 cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
+cli_tests += %D%/json-result.sh
 cli_tests += %D%/modules.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/qcow2-cut.sh

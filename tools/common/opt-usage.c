@@ -72,7 +72,8 @@ opt_print_help (const struct command *command)
   printf (_(" [OPTION]... %s\n"), _(command->operands));
   printf ("%s\n\n", _(command->summary));
   for (const struct opt *row = command->opts; row->kind != OPT_END; row++)
-    print_row (row);
+    if (opt_is_known (row))
+      print_row (row);
   print_row (&help);
   print_row (&version);
 }

@@ -26,6 +26,12 @@ struct parser {
   struct option longs[MAX_OPTS + 4];
 };
 
+bool
+opt_is_known (const struct opt *row)
+{
+  return !(row->flags & OPTF_NATIVE) || !tool_compat ();
+}
+
 /* getopt's tables out of ours.  A long option's value is VAL_ROW + its row. */
 static void
 build (struct parser *p, const struct opt *opts)
@@ -39,6 +45,8 @@ build (struct parser *p, const struct opt *opts)
   for (int i = 0; opts[i].kind != OPT_END && i < MAX_OPTS; i++) {
     const struct opt *row = &opts[i];
     bool has_arg = row->arg || row->words, optional = row->flags & OPTF_OPTIONAL;
+    if (!opt_is_known (row))
+      continue;
     if (row->letter) {
       *l++ = row->letter;
       if (has_arg && !optional)

@@ -32,7 +32,8 @@ struct opt_number {
 };
 
 enum {
-  OPTF_OPTIONAL = 1 /* the long form may come without its argument; the short form has none */
+  OPTF_OPTIONAL = 1, /* the long form may come without its argument; the short form has none */
+  OPTF_NATIVE = 2    /* drop-in mode does not know it */
 };
 
 struct opt {
@@ -73,6 +74,8 @@ extern const char *const output_words[]; /* of --output */
 /* Parses into ARGS.  -1: go on, *N operands are the last of argv (which is reordered).  Else the
  * exit status: help was printed, or a fault reported. */
 int opt_parse (const struct command *command, int argc, char **argv, void *args, int *n);
+
+bool opt_is_known (const struct opt *row); /* in this mode */
 
 /* opt-usage.c: prints of the table */
 void opt_print_help (const struct command *command);

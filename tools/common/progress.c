@@ -105,7 +105,7 @@ print_json (int fd, const struct report *r)
 }
 
 static void
-print_bar (const struct report *r)
+print_bar (FILE *to, const struct report *r)
 {
   char bar[BAR_WIDTH + 1], done[32], total[32], rate[32], left[32] = "--:--";
   int filled = (int) (r->percent * BAR_WIDTH / 100);
@@ -116,10 +116,10 @@ print_bar (const struct report *r)
   if (r->eta >= 0)
     snprintf (left, sizeof left, "%02" PRId64 ":%02d:%02d", r->eta / 3600, (int) (r->eta / 60 % 60),
               (int) (r->eta % 60));
-  printf ("\r[%s] %5.1f%%  %s / %s  %s/s  %s\033[K", bar, r->percent,
-          img_size_format (r->done, done), img_size_format (r->total, total),
-          img_size_format (r->rate, rate), left);
-  fflush (stdout);
+  fprintf (to, "\r[%s] %5.1f%%  %s / %s  %s/s  %s\033[K", bar, r->percent,
+           img_size_format (r->done, done), img_size_format (r->total, total),
+           img_size_format (r->rate, rate), left);
+  fflush (to);
 }
 
 static void
@@ -130,9 +130,9 @@ show (const struct progress *watch)
   if (watch->args.json)
     print_json (watch->args.fd, &r);
   else if (watch->terminal)
-    print_bar (&r);
+    print_bar (watch->to, &r);
   else
-    print_percent (stdout, r.percent, "\r");
+    print_percent (watch->to, r.percent, "\r");
 }
 
 /* ---- the thread ---- */
@@ -204,7 +204,8 @@ progress_start (struct progress *watch, const struct progress_args *args,
   sigset_t set;
 
   *watch = (struct progress) { .args = *args, .work = work, .began = now_ms () };
-  watch->terminal = !tool_compat () && isatty (STDOUT_FILENO);
+  watch->to = args->apart ? stderr : stdout;
+  watch->terminal = !tool_compat () && isatty (fileno (watch->to));
   watched_signals (&set);
   pthread_sigmask (SIG_BLOCK, &set, NULL);
   watch->running = pthread_create (&watch->thread, NULL, watch_work, watch) == 0;
@@ -226,11 +227,11 @@ progress_end (struct progress *watch, bool succeeded)
   if (!watch->args.on)
     return;
   if (succeeded && !watch->args.json && !watch->terminal)
-    print_percent (stdout, 100, "\r");
+    print_percent (watch->to, 100, "\r");
   else if (succeeded)
     show (watch);
   if (!watch->args.json && !tool_compat ())
-    putchar ('\n');
+    putc ('\n', watch->to);
 }
 
 void

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <blkimg/copy.h>
 
@@ -23,6 +24,7 @@
 struct progress_args {
   bool on, json;
   int fd; /* of JSON lines; 0: standard error */
+  bool apart; /* standard output is the result's: what people see goes to standard error */
 };
 
 int opt_set_progress (void *field, const char *arg, struct img_error *err);
@@ -33,6 +35,7 @@ int opt_set_progress (void *field, const char *arg, struct img_error *err);
 struct progress {
   struct progress_args args;
   struct img_progress *work;
+  FILE *to;
   pthread_t thread;
   bool running, terminal;
   atomic_int signal;   /* that ended the work; 0: none */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* common/out-result.h - what a command did, for programs: --output=json of commands that change
+ * something.
+ *
+ *   OPT_RESULT_ROW (struct args, output),              in the table; drop-in mode does not know it
+ *
+ *   struct out_result result;
+ *   out_result_init (&result, args->output);           when work begins: the clock starts
+ *   img_value_set_string (result.facts, "filename", name);
+ *   if (!result.json) printf (...);                    lines for people are not mixed with it
+ *   out_result_end (&result, succeeded);               prints, when JSON was asked for
+ *
+ * One object, keys as `info` has them: "filename" (or "source", "target"), then the facts in bytes,
+ * last "elapsed" in seconds.  Nothing is printed of work that failed: its error is a line on
+ * standard error, as ever.  -q does not silence it, who asks for JSON wants it.  Commands that show
+ * progress set `apart` of their progress_args, so that it goes to standard error. */
+#ifndef COMMON_OUT_RESULT_H
+#define COMMON_OUT_RESULT_H
+
+#include <stdbool.h>
+
+#include <blkimg/value.h>
+
+#include "common/opt.h"
+#include "common/out.h"
+
+#define OPT_RESULT_ROW(args, field)                                                        \
+  { OPT_CHOICE, 0, "output", NULL, N_("form of the result"), offsetof (args, field),       \
+    output_words, NULL, OPTF_NATIVE }
+
+struct out_result {
+  bool json;
+  struct img_value *facts; /* an object to fill; never NULL */
+  int64_t began;
+};
+
+/* OUTPUT is OUTPUT_HUMAN or OUTPUT_JSON. */
+void out_result_init (struct out_result *result, int output);
+/* Prints the facts when JSON was asked for and the work SUCCEEDED, and frees them. */
+void out_result_end (struct out_result *result, bool succeeded);
+
+#endif
