@@ -56,6 +56,7 @@ core_libblkimgcore_la_SOURCES += %D%/gate.c
 core_libblkimgcore_la_SOURCES += %D%/gate.h
 core_libblkimgcore_la_SOURCES += %D%/info.c
 core_libblkimgcore_la_SOURCES += %D%/node.c
+core_libblkimgcore_la_SOURCES += %D%/op-backing.c
 core_libblkimgcore_la_SOURCES += %D%/op-check.c
 core_libblkimgcore_la_SOURCES += %D%/op-measure.c
 core_libblkimgcore_la_SOURCES += %D%/open-chain.c

@@ -119,6 +119,12 @@ struct img_check; /* module.h */
 int img_check (struct img_node *node, struct img_check *check, unsigned repair,
                struct img_error *err);
 
+/* Records another backing file in the image, NULL: none, without a look at it.  What every byte of
+ * NODE reads as may change with it; the backing image that is open below NODE stays that.  It has
+ * reached the disk; an interruption leaves the old record or the new. */
+int img_set_backing (struct img_node *node, const char *name, const char *format,
+                     struct img_error *err);
+
 struct img_measure; /* module.h */
 /* FORMAT's size for SOURCE (or SIZE when NULL).  OPTIONS is -o text or NULL. */
 int img_measure (const char *format, const char *options, struct img_measure *m,

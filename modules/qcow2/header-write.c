@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qcow2.h"
+#include "write.h"
 
 /* "Feature name table": type, bit, name. */
 static const struct {
@@ -153,16 +153,39 @@ qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_erro
   return 0;
 }
 
-int
-qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err)
+static int
+write_header (struct qcow2 *q, struct qcow2_header *h, bool blank, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
-  q->h.autoclear &= QCOW2_AUTOCLEAR_DATA_FILE_RAW;
-  if (qcow2_header_encode (&q->h, buf, err) < 0)
+  h->autoclear &= QCOW2_AUTOCLEAR_KNOWN;
+  if (qcow2_header_encode (h, buf, err) < 0)
     return -1;
   if (blank)
     be32_put (buf, 0);
   return img_pwrite (q->file, buf, q->cluster_size, 0, 0, err);
+}
+
+int
+qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err)
+{
+  return write_header (q, &q->h, blank, err);
+}
+
+int
+qcow2_header_switch (struct qcow2 *q, struct qcow2_header *h, struct img_error *err)
+{
+  IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
+  if (buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (qcow2_header_encode (h, buf, err) < 0 || qcow2_write_out (q, err) < 0)
+    return -1;
+  h->reftable_offset = q->h.reftable_offset; /* it may have moved */
+  h->reftable_clusters = q->h.reftable_clusters;
+  if (qcow2_barrier (q, err) < 0 || write_header (q, h, q->writer->blank, err) < 0
+      || qcow2_barrier (q, err) < 0)
+    return -1;
+  q->h = *h;
+  return 0;
 }

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += modules/qcow2/libqcow2.la
 modules_qcow2_libqcow2_la_SOURCES = %D%/qcow2.h %D%/check.h
 modules_qcow2_libqcow2_la_SOURCES += %D%/alloc.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/backing.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/bitmap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/check-copied.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/check-count.c

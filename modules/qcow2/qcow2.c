@@ -235,6 +235,7 @@ static const struct img_driver qcow2_driver = {
   .check = qcow2_check,
   .measure = qcow2_measure,
   .snapshot = &qcow2_snapshot_ops,
+  .set_backing = qcow2_set_backing,
 };
 
 static const struct img_driver *const drivers[] = { &qcow2_driver, NULL };

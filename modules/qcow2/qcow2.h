@@ -62,6 +62,7 @@ enum {
 /* autoclear_features */
 #define QCOW2_AUTOCLEAR_BITMAPS UINT64_C (1)
 #define QCOW2_AUTOCLEAR_DATA_FILE_RAW UINT64_C (2)
+#define QCOW2_AUTOCLEAR_KNOWN UINT64_C (3)
 
 /* "Header extensions" */
 enum {
@@ -121,8 +122,13 @@ void qcow2_header_free (struct qcow2_header *h);
  * first.  ENOSPC when all that does not fit. */
 int qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err);
 /* Encodes and writes the first cluster of q (does not flush).  Clears autoclear bits that we do not
- * keep up while writing.  BLANK: without the magic, the image is not whole yet. */
+ * know.  BLANK: without the magic, the image is not whole yet. */
 int qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err);
+/* Everything changed so far reaches the disk, then the first cluster as *H, a changed copy of q->h,
+ * has it, in one write; q->h is *H afterwards.  When this fails q->h is as before, but the file
+ * may have either: what only *H refers to must not be given back.  Needs q->writer and q->lock
+ * held exclusively. */
+int qcow2_header_switch (struct qcow2 *q, struct qcow2_header *h, struct img_error *err);
 
 /* ---- the table cache ---- */
 
@@ -359,5 +365,7 @@ int qcow2_discard (struct img_node *node, uint64_t offset, uint64_t length, stru
 int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                   struct img_error *err);
 int qcow2_flush (struct img_node *node, struct img_error *err);
+int qcow2_set_backing (struct img_node *node, const char *name, const char *format,
+                       struct img_error *err);
 
 #endif

@@ -22,6 +22,7 @@ unit_tests += %D%/test-open
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
 unit_tests += %D%/test-probed
+unit_tests += %D%/test-qcow2-backing
 unit_tests += %D%/test-qcow2-crash
 unit_tests += %D%/test-qcow2-faults
 unit_tests += %D%/test-qcow2-header
@@ -123,6 +124,9 @@ tests_unit_test_module_LDADD = $(unit_shared)
 # qcow2: the parts of the driver by themselves.
 tests_unit_test_qcow2_layout_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 qcow2_rig = %D%/qcow2-rig.c %D%/qcow2-rig.h modules/qcow2/qcow2.c $(unit_fakes)
+tests_unit_test_qcow2_backing_SOURCES = %D%/test-qcow2-backing.c $(qcow2_rig)
+tests_unit_test_qcow2_backing_CPPFLAGS = $(AM_CPPFLAGS) -DIMG_MODULE_NAME=qcow2
+tests_unit_test_qcow2_backing_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 tests_unit_test_qcow2_crash_SOURCES = %D%/test-qcow2-crash.c $(qcow2_rig)
 tests_unit_test_qcow2_crash_CPPFLAGS = $(AM_CPPFLAGS) -DIMG_MODULE_NAME=qcow2
 tests_unit_test_qcow2_crash_LDADD = modules/qcow2/libqcow2.la $(LDADD)
