@@ -154,7 +154,8 @@ write_bytes (struct copy_job *job, struct copy_slot *slot, struct img_error *err
     if (job->opts.sparse == 0)
       run.flags &= ~(unsigned) IMG_PLACE_ZEROES;
     img_rate_wait (&job->rate, host_length (&run), job->opts.progress);
-    if (run.flags == IMG_PLACE_FRESH && run.child != IMG_CHILD_SELF
+    bool fresh = (run.flags & ~(unsigned) IMG_PLACE_ENCRYPTED) == IMG_PLACE_FRESH;
+    if (fresh && run.child != IMG_CHILD_SELF
         && take_space (job, job->dst->children[run.child].node, run.host_offset, run.length, err)
              < 0)
       return -1;

@@ -23,7 +23,7 @@ descend (struct img_node **node, uint64_t *offset, uint64_t *length, bool to_wri
       return 1;
     if (img_map (*node, *offset, *length, &ext, 1, err) < 0)
       return -1;
-    if (ext.kind != IMG_EXTENT_DATA)
+    if (ext.kind != IMG_EXTENT_DATA || (ext.flags & IMG_EXTENT_ENCRYPTED))
       return 1;
     *node = (*node)->children[ext.child].node;
     *offset = ext.host_offset;

@@ -2,7 +2,7 @@
 /* copy: img_copy.  Finds out what the target can do and how the work is cut, then lets the workers
  * go.  The rooms are listed in copy-job.h.
  *
- * Refuses: sources that do not fit, compression where the format has none. */
+ * Refuses: sources that do not fit, compression where the format has none or encrypts. */
 #include <config.h>
 
 #include <string.h>
@@ -40,6 +40,7 @@ cut_work (struct copy_job *job, unsigned n)
 {
   const struct img_limits *limits = &job->dst->limits;
   job->unit = img_max (job->reserves ? limits->alloc_unit : limits->request_align, 1);
+  job->unit = img_max (job->unit, limits->crypt_unit);
   if (job->opts.compress && limits->encode_unit)
     job->unit = limits->encode_unit;
   job->chunk = CHUNK;
@@ -50,13 +51,24 @@ cut_work (struct copy_job *job, unsigned n)
   job->grain = img_div_up (grain, job->unit) * job->unit;
 }
 
+/* Space that was taken ahead deciphers to noise. */
+static bool
+is_noise (struct img_node *node)
+{
+  struct img_extent ext;
+  struct img_error err = IMG_ERROR_INIT;
+  return node->limits.crypt_unit != 0 && atomic_load (&node->size) > 0
+         && (img_map (node, 0, atomic_load (&node->size), &ext, 1, &err) < 1
+             || ext.kind == IMG_EXTENT_DATA);
+}
+
 /* Does NODE, which we just made, read as zero?  A plain format shows what its file holds, and a
  * device or an export is only new to us. */
 static bool
-made_blank (const struct img_node *node)
+made_blank (struct img_node *node)
 {
   uint32_t caps = node->driver->caps;
-  if (!(node->flags & IMG_OPEN_NEW) || !(caps & IMG_CAP_ZERO_INIT))
+  if (!(node->flags & IMG_OPEN_NEW) || !(caps & IMG_CAP_ZERO_INIT) || is_noise (node))
     return false;
   return !(caps & IMG_CAP_PLAIN) || made_blank (node->children[0].node);
 }
@@ -84,7 +96,7 @@ static int
 first_sharing (const struct copy_job *job)
 {
   const struct img_copy_opts *o = &job->opts;
-  if (o->compress || (o->copy_range && o->salvage))
+  if (o->compress || job->dst->limits.crypt_unit || (o->copy_range && o->salvage))
     return SHARING_NO;
   if (o->reflink == IMG_REFLINK_NEVER && !o->copy_range)
     return SHARING_NO;
@@ -130,6 +142,9 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   if (job.opts.compress && !(dst->driver->caps & IMG_CAP_COMPRESS))
     return img_error_set (err, ENOTSUP, _("%s: the %s format has no compression"),
                           dst->filename, dst->driver->name);
+  if (job.opts.compress && dst->limits.crypt_unit)
+    return img_error_set (err, ENOTSUP, _("%s: what is encrypted cannot be compressed as well"),
+                          dst->filename);
   if (add_sizes (&job, err) < 0 || img_progress_check (job.opts.progress, err) < 0)
     return -1;
   if (job.total == 0)
@@ -141,7 +156,8 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   cut_work (&job, n);
   if (wipe_target (&job, err) < 0)
     return -1;
-  bool local = job.opts.workers == 0 && inflight == 0 && !job.opts.compress;
+  bool local = job.opts.workers == 0 && inflight == 0 && !job.opts.compress
+               && dst->limits.crypt_unit == 0;
   job.local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
   atomic_init (&job.sharing, first_sharing (&job));
   atomic_init (&job.allocating, true);

@@ -11,6 +11,7 @@
 
 #include <blkimg/overflow.h>
 
+#include "core/crypt.h"
 #include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
@@ -88,9 +89,9 @@ img_io_settle (struct img_node *node, struct img_error *err)
 
 /* ---- reading ---- */
 
-static int
-read_host (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
-           struct img_error *err)
+int
+img_io_read_host (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
+                  struct img_error *err)
 {
   struct img_node *child = node->children[ext->child].node;
   uint64_t data, zero;
@@ -134,7 +135,8 @@ read_extent (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
 {
   switch (ext->kind) {
   case IMG_EXTENT_DATA:
-    return read_host (node, ext, buf, err);
+    return ext->flags & IMG_EXTENT_ENCRYPTED ? img_crypt_read (node, ext, buf, err)
+                                             : img_io_read_host (node, ext, buf, err);
   case IMG_EXTENT_UNALLOC:
     return read_backing (node, ext, buf, err);
   case IMG_EXTENT_SPECIAL:
@@ -145,9 +147,9 @@ read_extent (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
   }
 }
 
-static int
-read_guest (struct img_node *node, uint8_t *buf, uint64_t length, uint64_t offset,
-            struct img_error *err)
+int
+img_io_read_guest (struct img_node *node, uint8_t *buf, uint64_t length, uint64_t offset,
+                   struct img_error *err)
 {
   struct img_extent ext[BATCH];
   while (length > 0) {
@@ -163,6 +165,22 @@ read_guest (struct img_node *node, uint8_t *buf, uint64_t length, uint64_t offse
   return 0;
 }
 
+/* Half a sector of ciphertext is none: while part of one is read nobody writes the rest. */
+static int
+read_format (struct img_node *node, uint8_t *buf, uint64_t length, uint64_t offset,
+             struct img_error *err)
+{
+  uint64_t unit = img_max (node->limits.crypt_unit, 1);
+  if (!(node->flags & IMG_OPEN_RDWR) || (offset % unit == 0 && length % unit == 0))
+    return img_io_read_guest (node, buf, length, offset, err);
+  struct img_range range;
+  if (img_write_lock (node, offset, length, &range, err) < 0)
+    return -1;
+  int r = img_io_read_guest (node, buf, length, offset, err);
+  img_rangelock_unlock (node->writes, &range);
+  return r;
+}
+
 int
 img_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset, unsigned flags,
            struct img_error *err)
@@ -171,7 +189,7 @@ img_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset, u
   if (img_io_bounds (node, offset, length, err) < 0)
     return -1;
   if (node->driver->kind != IMG_PROTOCOL)
-    return read_guest (node, buf, length, offset, err);
+    return read_format (node, buf, length, offset, err);
   if (node->driver->pread == NULL)
     return img_error_set (err, ENOTSUP, _("%s: the %s driver cannot read"), node->filename,
                           node->driver->name);

@@ -24,6 +24,14 @@ struct img_rangelock *img_io_writes (struct img_node *node, struct img_error *er
 void img_io_host_span (const struct img_node *child, uint64_t host_offset, uint64_t length,
                        uint32_t unit, uint64_t *data, uint64_t *zero);
 
+/* The bytes of a DATA extent as its child holds them. */
+int img_io_read_host (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
+                      struct img_error *err);
+/* img_pread of a format or filter below the bounds check, by a caller that may hold the range lock
+ * of what it reads. */
+int img_io_read_guest (struct img_node *node, uint8_t *buf, uint64_t length, uint64_t offset,
+                       struct img_error *err);
+
 /* After a write, zero or discard of a node: write-through nodes flush. */
 int img_io_settle (struct img_node *node, struct img_error *err);
 
@@ -39,9 +47,11 @@ int img_bounce_pwrite (struct img_node *node, const void *buf, uint64_t length, 
 /* img_pwrite below the bounds check. */
 int img_write_guest (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
                      struct img_error *err);
-/* Locks the units of a range, to be unlocked in node->writes; nodes that allocate. */
+/* Locks the units of a range, to be unlocked in node->writes; nodes that allocate or encrypt. */
 int img_write_lock (struct img_node *node, uint64_t offset, uint64_t length,
                     struct img_range *range, struct img_error *err);
+/* Makes a host file reach END: it may end inside its last unit. */
+int img_write_grow (struct img_node *child, uint64_t end, struct img_error *err);
 /* The write itself, its units being locked.  BUF NULL: zeroes, passed down as img_zero with
  * ZERO_FLAGS. */
 int img_write_locked (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,

@@ -8,6 +8,7 @@
 
 #include <blkimg/overflow.h>
 
+#include "core/crypt.h"
 #include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
@@ -37,6 +38,17 @@ sane_place (const struct img_node *node, const struct img_extent *ext)
   return ext->child < node->n_children && node->driver->kind != IMG_PROTOCOL;
 }
 
+/* Whether ciphertext comes in whole sectors, in a question that ends at END. */
+static bool
+sane_crypt (const struct img_node *node, const struct img_extent *ext, uint64_t end)
+{
+  uint64_t unit = node->limits.crypt_unit, to = ext->offset + ext->length;
+  if (!(ext->flags & IMG_EXTENT_ENCRYPTED) || ext->kind != IMG_EXTENT_DATA)
+    return true;
+  return img_crypt_possible (node) && ext->child != IMG_CHILD_SELF
+         && ext->host_offset >= ext->offset % unit && (to % unit == 0 || to == end);
+}
+
 static bool
 sane (const struct img_node *node, uint64_t offset, uint64_t length,
       const struct img_extent *ext, int n)
@@ -45,7 +57,8 @@ sane (const struct img_node *node, uint64_t offset, uint64_t length,
   for (int i = 0; i < n; i++) {
     if (ext[i].offset != offset || ext[i].length == 0 || ext[i].length > end - offset)
       return false;
-    if (ext[i].kind > IMG_EXTENT_SPECIAL || !sane_place (node, &ext[i]))
+    if (ext[i].kind > IMG_EXTENT_SPECIAL || !sane_place (node, &ext[i])
+        || !sane_crypt (node, &ext[i], end))
       return false;
     offset += ext[i].length;
   }

@@ -11,6 +11,7 @@
 
 #include <blkimg/cleanup.h>
 
+#include "core/crypt.h"
 #include "core/holes.h"
 #include "core/i18n.h"
 #include "core/node.h"
@@ -79,6 +80,7 @@ img_node_free (struct img_node *node, bool opened)
   img_opts_free (node->given);
   img_rangelock_free (node->writes);
   img_holes_free (node->holes);
+  img_crypt_free (node->rooms);
   pthread_mutex_destroy (&node->serial);
   pthread_mutex_destroy (&node->lazy);
   free (node->backing_name);

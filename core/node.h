@@ -16,6 +16,7 @@
 
 struct img_rangelock;
 struct img_holes;
+struct img_crypt_room;
 
 struct img_child {
   char *name; /* "file", "backing", "data-file", "extents.0" */
@@ -52,7 +53,8 @@ struct img_node {
   pthread_mutex_t serial;          /* held around each callback of a SERIAL driver (serial.h) */
   struct img_rangelock *writes; /* unit-aligned ranges being written (write.c), made on first use */
   struct img_holes *holes;         /* of a read-only protocol node (holes.c), made on first use */
-  pthread_mutex_t lazy;            /* guards the making of the two above */
+  pthread_mutex_t lazy;            /* guards the making of the two above, and the list below */
+  struct img_crypt_room *rooms;    /* idle buffers for encryption (crypt.c) */
 };
 
 /* A node of DRIVER, not yet open: priv allocated, limits at their defaults.  Takes nothing over. */

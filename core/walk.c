@@ -227,7 +227,9 @@ resolve_data (struct img_walk *w, struct img_block *b, struct img_extent ext,
     b->length = ext.length;
     if (ext.kind == IMG_EXTENT_ZERO)
       b->flags = (b->flags & ~(through ? IMG_BLOCK_DATA : 0u)) | IMG_BLOCK_ZERO;
-    if (ext.kind != IMG_EXTENT_DATA) {
+    if (ext.flags & IMG_EXTENT_ENCRYPTED)
+      b->flags |= IMG_BLOCK_ENCRYPTED;
+    if (ext.kind != IMG_EXTENT_DATA || (ext.flags & IMG_EXTENT_ENCRYPTED)) {
       b->flags &= ~(unsigned) IMG_BLOCK_HOST;
       return 0;
     }
@@ -270,7 +272,7 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   }
   b->flags |= IMG_BLOCK_DATA | (ext.flags & IMG_EXTENT_COMPRESSED ? IMG_BLOCK_COMPRESSED : 0)
               | (ext.flags & IMG_EXTENT_ENCRYPTED ? IMG_BLOCK_ENCRYPTED : 0);
-  if (ext.kind != IMG_EXTENT_DATA)
+  if (ext.kind != IMG_EXTENT_DATA || (ext.flags & IMG_EXTENT_ENCRYPTED))
     return 0;
   if (self)
     b->flags |= IMG_BLOCK_HOST;

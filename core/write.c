@@ -12,6 +12,7 @@
 
 #include <blkimg/overflow.h>
 
+#include "core/crypt.h"
 #include "core/i18n.h"
 #include "core/io.h"
 #include "core/iszero.h"
@@ -37,6 +38,10 @@ sane_place (const struct img_node *node, const struct img_place *place, uint64_t
   if ((place->flags & IMG_PLACE_ENCODED) != (encoded ? IMG_PLACE_ENCODED : 0)
       || (encoded && place->encoded != encoded))
     return false;
+  if ((place->flags & IMG_PLACE_ENCRYPTED)
+      && (encoded || place->child == IMG_CHILD_SELF || !img_crypt_possible (node)
+          || unit % node->limits.crypt_unit != 0))
+    return false;
   return place->child == IMG_CHILD_SELF ? node->driver->pwrite != NULL
                                         : place->child < node->n_children;
 }
@@ -58,6 +63,7 @@ place_by_map (struct img_node *node, uint64_t offset, uint64_t length, struct im
   place->length = ext.length;
   place->host_offset = there ? ext.host_offset : offset;
   place->child = there ? ext.child : IMG_CHILD_SELF;
+  place->flags = there && (ext.flags & IMG_EXTENT_ENCRYPTED) ? IMG_PLACE_ENCRYPTED : 0;
   return 0;
 }
 
@@ -93,8 +99,8 @@ img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint
 }
 
 /* A host file may end inside its last unit; writing there makes it longer. */
-static int
-grow_to (struct img_node *child, uint64_t end, struct img_error *err)
+int
+img_write_grow (struct img_node *child, uint64_t end, struct img_error *err)
 {
   if (end <= atomic_load (&child->size))
     return 0;
@@ -145,10 +151,12 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
   if ((node->flags & IMG_OPEN_PROBED)
       && img_probe_guard (node, buf, length, place->offset + delta, err) < 0)
     return -1;
+  if (place->flags & IMG_PLACE_ENCRYPTED)
+    return img_crypt_write (node, place, delta, buf, length, err);
   uint64_t at = place->host_offset + delta;
   if (place->child != IMG_CHILD_SELF) {
     struct img_node *child = node->children[place->child].node;
-    if (grow_to (child, at + length, err) < 0)
+    if (img_write_grow (child, at + length, err) < 0)
       return -1;
     return place->flags & IMG_PLACE_ZEROES ? write_data (child, buf, length, at, err)
                                            : img_pwrite (child, buf, length, at, 0, err);
@@ -165,7 +173,7 @@ int
 img_write_share (struct img_node *node, const struct img_place *place, struct img_node *src,
                  uint64_t src_offset, unsigned flags, struct img_error *err)
 {
-  if ((place->flags & IMG_PLACE_ENCODED)
+  if ((place->flags & (IMG_PLACE_ENCODED | IMG_PLACE_ENCRYPTED))
       || !img_within (src_offset, place->length, atomic_load (&src->size)))
     return 1;
   if (place->child == IMG_CHILD_SELF && node->driver->kind != IMG_PROTOCOL)
@@ -174,7 +182,7 @@ img_write_share (struct img_node *node, const struct img_place *place, struct im
     return 1;
   struct img_node *to = place->child == IMG_CHILD_SELF ? node
                                                        : node->children[place->child].node;
-  if (grow_to (to, place->host_offset + place->length, err) < 0)
+  if (img_write_grow (to, place->host_offset + place->length, err) < 0)
     return -1;
   return img_copy_range (to, place->host_offset, src, src_offset, place->length, flags, err);
 }
@@ -227,16 +235,19 @@ static int
 put_zeroes (struct source *s, const struct img_place *place, uint64_t delta, uint64_t length,
             struct img_error *err)
 {
-  if (place->child != IMG_CHILD_SELF) {
+  bool encrypted = place->flags & IMG_PLACE_ENCRYPTED;
+  if (place->child != IMG_CHILD_SELF && !encrypted) {
     struct img_node *child = s->node->children[place->child].node;
     uint64_t at = place->host_offset + delta;
-    if (grow_to (child, at + length, err) < 0)
+    if (img_write_grow (child, at + length, err) < 0)
       return -1;
     return img_zero (child, at, length, s->zero_flags, err);
   }
   if (s->zero_flags & IMG_IO_NO_FALLBACK)
     return img_error_set (err, ENOTSUP, _("%s: zeroes would have to be written"),
                           s->node->filename);
+  if (encrypted)
+    return img_crypt_write (s->node, place, delta, NULL, length, err);
   for (uint64_t n; length > 0; delta += n, length -= n) {
     n = img_min (length, IMG_ZEROES);
     if (img_write_place (s->node, place, delta, img_zeroes, n, err) < 0)
@@ -265,7 +276,7 @@ read_old (struct source *s, uint8_t *buf, uint64_t at, uint64_t to, struct img_e
   uint64_t size = atomic_load (&s->node->size);
   uint64_t n = at < size ? img_min (to, size) - at : 0;
   memset (buf + n, 0, (size_t) (to - at - n));
-  return n ? img_pread (s->node, buf, n, at, 0, err) : 0;
+  return n ? img_io_read_guest (s->node, buf, n, at, err) : 0;
 }
 
 /* [at, at + length) of fresh space that the source covers in part or not at all. */
@@ -342,7 +353,8 @@ int
 img_write_lock (struct img_node *node, uint64_t offset, uint64_t length, struct img_range *range,
                 struct img_error *err)
 {
-  uint64_t unit = img_max (node->limits.alloc_unit, 1), into = offset % unit;
+  uint64_t unit = img_max (img_max (node->limits.alloc_unit, node->limits.crypt_unit), 1);
+  uint64_t into = offset % unit;
   struct img_rangelock *lock = img_io_writes (node, err);
   if (lock == NULL)
     return -1;
@@ -366,7 +378,8 @@ img_write_guest (struct img_node *node, const void *buf, uint64_t length, uint64
                  struct img_error *err)
 {
   struct img_range range;
-  if (node->driver->reserve == NULL) /* in place: nothing that two writers share */
+  /* in place: nothing that two writers share, but for parts of a sector of ciphertext */
+  if (node->driver->reserve == NULL && node->limits.crypt_unit == 0)
     return img_write_locked (node, buf, length, offset, 0, err);
   if (img_write_lock (node, offset, length, &range, err) < 0)
     return -1;

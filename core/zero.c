@@ -226,7 +226,7 @@ static int
 zero_format (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
              struct img_error *err)
 {
-  if (node->driver->reserve == NULL && node->driver->zero == NULL)
+  if (node->driver->reserve == NULL && node->driver->zero == NULL && node->limits.crypt_unit == 0)
     return zero_by_writing (node, offset, length, flags, err);
   struct img_range range;
   if (img_write_lock (node, offset, length, &range, err) < 0)
@@ -250,13 +250,13 @@ img_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flag
   return r < 0 ? -1 : img_io_settle (node, err);
 }
 
-/* In-place formats: what is unused here is unused below. */
+/* In-place formats: what is unused here is unused below, where zeroes are as good as anything. */
 static int
 discard_below (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                struct img_error *err)
 {
   struct img_extent ext;
-  if (node->driver->reserve)
+  if (node->driver->reserve || node->limits.crypt_unit) /* a hole would read as noise */
     return flags & IMG_IO_NO_FALLBACK ? not_supported (node, err) : 0;
   for (; length > 0; offset += ext.length, length -= ext.length) {
     uint64_t data, zero;

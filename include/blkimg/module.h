@@ -106,8 +106,10 @@ enum {
 enum {
   IMG_PLACE_FRESH = 1,   /* new host space with unknown contents: the core writes whole units */
   IMG_PLACE_ENCODED = 2, /* reserve: for `encoded` bytes that stand for one encode_unit */
-  IMG_PLACE_ZEROES = 4   /* with FRESH: it reads as zero (past the end of the file), so that zeroes
-                            need not be written */
+  IMG_PLACE_ZEROES = 4,  /* with FRESH: it reads as zero (past the end of the file), so that zeroes
+                            need not be written; says nothing where ENCRYPTED */
+  IMG_PLACE_ENCRYPTED = 8 /* the core encrypts what it writes there (crypt); not with ENCODED.  A
+                            driver without reserve says it in its map */
 };
 
 /* Host space for a guest range, from reserve until commit or abandon. */
@@ -348,9 +350,13 @@ struct img_driver {
   /* Makes all of the image UNALLOC again, and gives its space back. */
   int (*make_empty) (struct img_node *node, struct img_error *err);
   const struct img_bitmap_ops *bitmap;
-  /* For DATA extents with IMG_EXTENT_ENCRYPTED: turns LENGTH bytes at BUF, which stand for guest
-   * offset OFFSET and are at HOST in the child, into what the child holds (ENCRYPT) or back.  Pure
-   * CPU, called in every worker.  Multiples of 512. */
+  /* For DATA extents with IMG_EXTENT_ENCRYPTED and places with IMG_PLACE_ENCRYPTED: turns LENGTH
+   * bytes at BUF, which stand for guest offset OFFSET and are at HOST in the child, into what the
+   * child holds (ENCRYPT) or back.  Pure CPU, called in every worker.  OFFSET and LENGTH are
+   * multiples of limits.crypt_unit, which open has set; the last sector may pass the end of the
+   * image.  Such extents end where sectors end.  Parts of sectors are the core's business: it
+   * reads, deciphers and enciphers whole ones.  Nothing is ever moved or shared undeciphered, and
+   * no hole below is taken for zeroes. */
   int (*crypt) (struct img_node *node, bool encrypt, void *buf, uint64_t length, uint64_t offset,
                 uint64_t host, struct img_error *err);
   const struct img_aio_ops *aio; /* many requests in flight from one thread; protocols */

@@ -44,6 +44,8 @@ struct img_limits {
   uint64_t max_zero, zero_align;
   uint64_t max_discard, discard_align;
   uint32_t encode_unit;    /* guest bytes that `encode` takes whole; 0: alloc_unit */
+  uint32_t crypt_unit;     /* the image is encrypted in sectors of this size (512 .. 4096, a power
+                              of two); 0: it is not */
 };
 const struct img_limits *img_node_limits (const struct img_node *node);
 
@@ -103,12 +105,12 @@ enum img_extent_kind {
   IMG_EXTENT_DATA,    /* at host_offset in child number `child` */
   IMG_EXTENT_ZERO,    /* reads as zero */
   IMG_EXTENT_UNALLOC, /* ask the backing image; zero where there is none */
-  IMG_EXTENT_SPECIAL  /* only the driver's pread can make it: compressed, encrypted */
+  IMG_EXTENT_SPECIAL  /* only the driver's pread can make it: compressed */
 };
 enum {
   IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA */
   IMG_EXTENT_COMPRESSED = 2, /* SPECIAL because of compression */
-  IMG_EXTENT_ENCRYPTED = 4,
+  IMG_EXTENT_ENCRYPTED = 4,  /* DATA: `child` holds ciphertext; SPECIAL: because of encryption */
   /* DATA of a layer that adds nothing of its own: a hole of the child is a hole here, not data that
    * reads as zero.  Filters and plain formats need not say so. */
   IMG_EXTENT_THROUGH = 8
@@ -134,7 +136,7 @@ enum {
   IMG_BLOCK_PRESENT = 4,    /* some layer of the chain defines it */
   IMG_BLOCK_COMPRESSED = 8,
   IMG_BLOCK_HOST = 16,      /* the bytes are at host_offset in `node`: img_pread (node, ...) */
-  IMG_BLOCK_ENCRYPTED = 32
+  IMG_BLOCK_ENCRYPTED = 32  /* never HOST: what the file holds there is ciphertext */
 };
 struct img_block {
   uint64_t offset, length;

@@ -9,6 +9,7 @@
 #include <blkimg/cleanup.h>
 #include <blkimg/overflow.h>
 
+#include "core/crypt.h"
 #include "core/holes.h"
 #include "core/rangelock.h"
 #include "fake.h"
@@ -54,6 +55,7 @@ fake_free (struct img_node *node)
   }
   img_rangelock_free (node->writes);
   img_holes_free (node->holes);
+  img_crypt_free (node->rooms);
   pthread_mutex_destroy (&node->serial);
   pthread_mutex_destroy (&node->lazy);
   free (node->children);

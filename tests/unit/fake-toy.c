@@ -77,6 +77,8 @@ toy_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_ext
                                        : IMG_EXTENT_DATA;
     if (unit->encoded)
       e.flags = IMG_EXTENT_COMPRESSED;
+    if (e.kind == IMG_EXTENT_DATA && node->limits.crypt_unit)
+      e.flags = IMG_EXTENT_ENCRYPTED;
     if (e.kind == IMG_EXTENT_DATA)
       e.host_offset = (uint64_t) unit->host * t->unit + into;
     struct img_extent *last = got ? &ext[got - 1] : NULL;
@@ -177,6 +179,8 @@ toy_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t e
   place->length = i * t->unit;
   place->host_offset = host * t->unit;
   place->flags = encoded ? IMG_PLACE_ENCODED : in_place ? 0 : IMG_PLACE_FRESH;
+  if (node->limits.crypt_unit && !encoded)
+    place->flags |= IMG_PLACE_ENCRYPTED;
   place->encoded = encoded;
   place->cookie[0] = in_place;
   return 0;
@@ -360,8 +364,9 @@ plain_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_e
            unsigned n, struct img_error *err)
 {
   const uint64_t *start = node->priv;
+  uint32_t flags = node->limits.crypt_unit ? IMG_EXTENT_ENCRYPTED : 0;
   (void) n, (void) err;
-  *ext = (struct img_extent) { offset, length, *start + offset, IMG_EXTENT_DATA, 0, 0 };
+  *ext = (struct img_extent) { offset, length, *start + offset, IMG_EXTENT_DATA, 0, flags };
   return 1;
 }
 
@@ -384,5 +389,41 @@ fake_plain_new (struct img_node *file, uint64_t start, uint64_t size, unsigned f
                                      flags & FAKE_READ_ONLY ? 0 : IMG_OPEN_RDWR);
   *(uint64_t *) node->priv = start;
   fake_add (node, "file", file);
+  return node;
+}
+
+/* ---- encryption ---- */
+
+/* Each eight bytes depend on those before them in the sector: half a sector deciphers to junk. */
+void
+fake_cipher (bool encrypt, uint8_t *buf, uint64_t offset, uint64_t host)
+{
+  uint64_t chain = (offset / 512 + 1) * UINT64_C (0x9e3779b97f4a7c15)
+                   ^ (host / 512 + 1) * UINT64_C (0xbf58476d1ce4e5b9);
+  for (unsigned i = 0; i < 512; i += 8) {
+    uint64_t in, out;
+    memcpy (&in, buf + i, 8);
+    out = in ^ chain;
+    memcpy (buf + i, &out, 8);
+    chain = (chain ^ (encrypt ? out : in)) * UINT64_C (0x94d049bb133111eb) + i;
+  }
+}
+
+static int
+fake_crypt (struct img_node *node, bool encrypt, void *buf, uint64_t length, uint64_t offset,
+            uint64_t host, struct img_error *err)
+{
+  if (length == 0 || length % 512 || offset % 512 || host % 512)
+    return img_error_set (err, EINVAL, "%s: not whole sectors", node->filename);
+  for (uint64_t i = 0; i < length; i += 512)
+    fake_cipher (encrypt, (uint8_t *) buf + i, offset + i, host + i);
+  return 0;
+}
+
+struct img_node *
+fake_encrypt (struct img_node *node)
+{
+  fake_driver (node)->crypt = fake_crypt;
+  node->limits.crypt_unit = 512;
   return node;
 }

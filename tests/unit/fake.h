@@ -56,5 +56,10 @@ void fake_toy_fill (struct img_node *node, uint64_t first, uint64_t n);
 /* SIZE bytes of FILE from START on, as raw does it. */
 struct img_node *fake_plain_new (struct img_node *file, uint64_t start, uint64_t size,
                                  unsigned flags);
+/* Makes a toy (UNIT a multiple of 512) or a plain image (START one) that was not used yet keep its
+ * data as ciphertext, by a cipher that depends on guest and host offset.  NODE. */
+struct img_node *fake_encrypt (struct img_node *node);
+/* One sector of it. */
+void fake_cipher (bool encrypt, uint8_t *buf, uint64_t offset, uint64_t host);
 
 #endif

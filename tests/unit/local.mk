@@ -12,6 +12,7 @@ unit_tests += %D%/test-compare
 unit_tests += %D%/test-copy
 unit_tests += %D%/test-copy-failures
 unit_tests += %D%/test-create
+unit_tests += %D%/test-crypt
 unit_tests += %D%/test-error
 unit_tests += %D%/test-file
 unit_tests += %D%/test-io
@@ -52,6 +53,7 @@ endif
 endif
 EXTRA_DIST += %D%/image.h %D%/seed.h
 unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
+tests_unit_test_crypt_SOURCES = %D%/test-crypt.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_compare_SOURCES = %D%/test-compare.c $(unit_fakes)
 tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %D%/copying.h \

@@ -24,7 +24,9 @@ random_image (uint64_t *s, uint64_t size)
   if (rnd_below (s, 3) == 0)
     return fake_mem_new (size, MEM_CAP, IMG_OPEN_RDWR);
   struct img_node *file = fake_mem_new (0, MEM_CAP, IMG_OPEN_RDWR);
-  return fake_toy_new (file, NULL, size, units[rnd_below (s, 4)], (unsigned) rnd_below (s, 2));
+  uint32_t unit = units[rnd_below (s, 4)];
+  struct img_node *toy = fake_toy_new (file, NULL, size, unit, (unsigned) rnd_below (s, 2));
+  return unit % 512 == 0 && rnd_below (s, 2) ? fake_encrypt (toy) : toy;
 }
 
 static void

@@ -50,6 +50,8 @@ random_source (uint64_t *s)
     copying_scribble (s, node);
     node = copying_toy (node, size, (uint32_t) PICK (s, 512, 65536), 0);
   }
+  if (node->driver->reserve && node->limits.alloc_unit % 512 == 0 && rnd_below (s, 3) == 0)
+    fake_encrypt (node);
   copying_scribble (s, node);
   return node;
 }
@@ -57,7 +59,13 @@ random_source (uint64_t *s)
 static struct img_node *
 random_target (uint64_t *s, uint64_t size)
 {
-  switch (rnd_below (s, 4)) {
+  switch (rnd_below (s, 6)) {
+  case 4:
+    return fake_encrypt (fake_plain_new (fake_mem_new (size + 1024, COPYING_CAP, IMG_OPEN_RDWR),
+                                         1024, size, 0));
+  case 5:
+    return fake_encrypt (copying_toy (NULL, size, (uint32_t) PICK (s, 512, 4096, 65536, 300 * 1024),
+                                      (unsigned) rnd_below (s, 4)));
   case 0: {
     struct img_node *mem = fake_mem_new (size, COPYING_CAP, IMG_OPEN_RDWR);
     mem->limits.request_align = (uint32_t) PICK (s, 1, 512, 4096);
@@ -95,7 +103,7 @@ random_copy (uint64_t s)
   struct img_copy_opts opts = copying_opts ();
   opts.workers = (unsigned) PICK (&s, 0, 1, 2, 5, 16);
   opts.sparse = PICK (&s, 0, 512, 4096, 65536);
-  opts.compress = dst->driver->encode != NULL && rnd_below (&s, 2);
+  opts.compress = dst->driver->encode && !dst->limits.crypt_unit && rnd_below (&s, 2);
   opts.out_of_order = rnd_below (&s, 4) == 0;
   opts.salvage = rnd_below (&s, 4) == 0;
   opts.rate = rnd_below (&s, 4) ? 0 : UINT64_C (1) << 40;
@@ -145,6 +153,8 @@ START_TEST (same_bytes_for_any_workers)
       dst->flags |= IMG_OPEN_NEW;
       opts.workers = counts[i];
       opts.compress = round % 4 < 2;
+      if (round % 4 == 2)
+        fake_encrypt (dst);
       ck_assert_msg (img_copy (dst, &src, 1, &opts, &err) == 0, "%s", err.message);
       if (i == 0) {
         length = atomic_load (&file->size);

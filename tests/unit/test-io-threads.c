@@ -103,6 +103,13 @@ START_TEST (many_writers)
     mem->limits.request_align = i & 2 ? 512 : 1;
     run_crowd (fake_toy_new (mem, NULL, size, i & 1 ? 512 : 4096, i & 1 ? FAKE_PARALLEL : 0),
                size);
+    mem = fake_mem_new (0, MEM_CAP, IMG_OPEN_RDWR);
+    mem->limits.request_align = i & 2 ? 512 : 1;
+    run_crowd (fake_encrypt (fake_toy_new (mem, NULL, size, i & 1 ? 512 : 4096,
+                                           i & 1 ? FAKE_PARALLEL : 0)),
+               size);
+    mem = fake_mem_new (size, MEM_CAP, IMG_OPEN_RDWR);
+    run_crowd (fake_encrypt (fake_plain_new (mem, 0, size, 0)), size);
     mem = fake_mem_new (size, MEM_CAP, IMG_OPEN_RDWR);
     mem->limits.request_align = i & 2 ? 512 : 1;
     mem->limits.mem_align = i & 1 ? 512 : 0;

@@ -66,12 +66,17 @@ random_tree (struct image *im, uint64_t *s, unsigned depth)
     return random_mem (im, s, size);
   if (kind == 1) {
     uint64_t start = rnd_below (s, 5000);
+    if (rnd_below (s, 2)) {
+      start -= start % 512;
+      return fake_encrypt (fake_plain_new (random_mem (im, s, start + size), start, size, 0));
+    }
     return fake_plain_new (random_mem (im, s, start + size), start, size, 0);
   }
   struct img_node *backing = depth ? random_tree (im, s, depth - 1) : NULL;
   unsigned flags = (unsigned) rnd_below (s, 8);
   uint32_t unit = (uint32_t) PICK (s, 512, 4096, 65536, 300 * 1024, 1000);
-  return fake_toy_new (random_mem (im, s, 0), backing, size, unit, flags);
+  struct img_node *toy = fake_toy_new (random_mem (im, s, 0), backing, size, unit, flags);
+  return unit % 512 == 0 && rnd_below (s, 3) == 0 ? fake_encrypt (toy) : toy;
 }
 
 static void
