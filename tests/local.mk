@@ -6,6 +6,7 @@ include %D%/interop/local.mk
 include %D%/lint/local.mk
 include %D%/fuzz/local.mk
 include %D%/fault/local.mk
+include %D%/crash/local.mk
 include %D%/bench/local.mk
 include %D%/out-of-tree/local.mk
 

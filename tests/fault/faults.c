@@ -12,7 +12,6 @@
 #undef _FORTIFY_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +21,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "tests/fault/preload.h"
 
 #ifdef __LP64__
 
@@ -106,35 +107,19 @@ cut (size_t n)
 
 /* ---- open, close ---- */
 
-static int
-opened (const char *path, int fd)
+int
+before_open (const char *path, int flags)
 {
+  return path[0] != '/' && !(flags & O_DIRECTORY) && strikes ("open") ? fail () : 0;
+}
+
+int
+opened (const char *path, int flags, int fd)
+{
+  (void) flags;
   if (fd >= 0 && fd < FDS)
     atomic_store (&watched[fd], path[0] != '/');
   return fd;
-}
-
-#define OPEN(name)                                                     \
-  int name (const char *, int, ...);                                   \
-  int name (const char *path, int flags, ...)                          \
-  {                                                                    \
-    va_list ap;                                                        \
-    va_start (ap, flags);                                              \
-    mode_t mode = flags & O_CREAT ? va_arg (ap, mode_t) : 0;           \
-    va_end (ap);                                                       \
-    if (path[0] != '/' && !(flags & O_DIRECTORY) && strikes ("open"))  \
-      return fail ();                                                  \
-    return opened (path, (int) syscall (SYS_openat, AT_FDCWD, path,    \
-                                        flags | O_LARGEFILE, mode));   \
-  }
-OPEN (open)
-OPEN (open64)
-
-int __open_2 (const char *, int);
-int
-__open_2 (const char *path, int flags)
-{
-  return open (path, flags);
 }
 
 int

@@ -7,8 +7,8 @@ fault_tests += %D%/create.sh
 fault_tests += %D%/in-place.sh
 fault_tests += %D%/read.sh
 TESTS += $(fault_tests)
-EXTRA_DIST += $(fault_tests) %D%/faults.c %D%/series.sh %D%/sweep.sh
+EXTRA_DIST += $(fault_tests) %D%/faults.c %D%/preload.h %D%/series.sh %D%/sweep.sh
 check_DATA = tests/fault/faults.so
 CLEANFILES += tests/fault/faults.so
-tests/fault/faults.so: %D%/faults.c
-	$(AM_V_GEN)$(MKDIR_P) tests/fault && $(CC) $(WARN_CFLAGS) -O2 -fPIC -shared -o $@ $(srcdir)/%D%/faults.c
+tests/fault/faults.so: %D%/faults.c %D%/preload.h
+	$(AM_V_GEN)$(MKDIR_P) tests/fault && $(CC) $(WARN_CFLAGS) -I$(srcdir) -O2 -fPIC -shared -o $@ $(srcdir)/%D%/faults.c
