@@ -69,12 +69,11 @@ used_of_block (struct qcow2 *q, uint64_t index, uint64_t *used, struct img_error
   return 0;
 }
 
-int
-qcow2_alloc_open (struct qcow2 *q, struct img_error *err)
+static int
+find_next (struct qcow2 *q, struct img_error *err)
 {
   struct qcow2_writer *w = q->writer;
   uint64_t used = 0;
-  w->floor = img_size (q->file);
   w->next = 1; /* never the header */
   for (uint64_t i = w->reftable_entries; i > 0 && used == 0; i--) {
     if (w->reftable[i - 1] == 0)
@@ -84,6 +83,16 @@ qcow2_alloc_open (struct qcow2 *q, struct img_error *err)
     if (used > 0)
       w->next = ((i - 1) << q->rb_bits) + used;
   }
+  return 0;
+}
+
+int
+qcow2_alloc_open (struct qcow2 *q, struct img_error *err)
+{
+  struct qcow2_writer *w = q->writer;
+  w->floor = img_size (q->file);
+  if (find_next (q, err) < 0)
+    return -1;
   w->scan = 1;
   w->high = img_max (w->next, img_div_up (w->floor, q->cluster_size));
   return 0;
@@ -308,6 +317,33 @@ discard_run (struct qcow2 *q, uint64_t first, uint64_t end)
   if (first < end && (q->flags & IMG_OPEN_UNMAP))
     img_discard (q->file, first << q->cluster_bits, (end - first) << q->cluster_bits,
                  IMG_IO_NO_FALLBACK, &ignored);
+}
+
+void
+qcow2_alloc_freed (struct qcow2 *q, uint64_t cluster, uint64_t n)
+{
+  struct qcow2_writer *w = q->writer;
+  if (n == 0)
+    return;
+  w->scan = img_min (w->scan, cluster);
+  if (w->pack >> q->cluster_bits >= cluster && w->pack >> q->cluster_bits < cluster + n)
+    w->pack = 0;
+  discard_run (q, cluster, cluster + n);
+}
+
+int
+qcow2_alloc_shorten (struct qcow2 *q, struct img_error *err)
+{
+  struct qcow2_writer *w = q->writer;
+  uint64_t old = w->next;
+  if (find_next (q, err) < 0) {
+    w->next = old;
+    return -1;
+  }
+  w->scan = img_min (w->scan, w->next);
+  w->floor = img_min (w->floor, w->next << q->cluster_bits);
+  w->grown = true;
+  return qcow2_alloc_trim (q, err);
 }
 
 /* CLUSTER lost a reference.  1: it is free now. */

@@ -141,6 +141,18 @@ qcow2_count_get (const struct qcow2_checker *c, uint64_t cluster)
   return chunk->counts ? get (chunk, cluster & (QCOW2_CHUNK - 1)) : 0;
 }
 
+bool
+qcow2_count_any (const struct qcow2_checker *c, uint64_t first, uint64_t n)
+{
+  const struct qcow2_chunk *chunk = &c->chunks[first >> QCOW2_CHUNK_BITS];
+  if (first >> QCOW2_CHUNK_BITS >= c->n_chunks || chunk->counts == NULL)
+    return false;
+  uint64_t i = (first & (QCOW2_CHUNK - 1)) * chunk->bits / 64, end = i + n * chunk->bits / 64;
+  while (i < end && chunk->counts[i] == 0)
+    i++;
+  return i < end;
+}
+
 int
 qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,
                     struct img_error *err)

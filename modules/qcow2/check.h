@@ -77,6 +77,8 @@ void qcow2_count_release (struct qcow2_checker *c);
 int qcow2_count_add (struct qcow2_checker *c, uint64_t first, uint64_t n, uint64_t times,
                      struct img_error *err);
 uint64_t qcow2_count_get (const struct qcow2_checker *c, uint64_t cluster);
+/* Any of N clusters from FIRST, multiples of 64 in one chunk, has references. */
+bool qcow2_count_any (const struct qcow2_checker *c, uint64_t first, uint64_t n);
 /* References to the clusters of a byte range.  One that passes the end of the file by a cluster or
  * more is a finding, and not counted. */
 int qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,

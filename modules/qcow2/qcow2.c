@@ -236,6 +236,7 @@ static const struct img_driver qcow2_driver = {
   .measure = qcow2_measure,
   .snapshot = &qcow2_snapshot_ops,
   .set_backing = qcow2_set_backing,
+  .make_empty = qcow2_make_empty,
 };
 
 static const struct img_driver *const drivers[] = { &qcow2_driver, NULL };

@@ -170,6 +170,8 @@ bool qcow2_cache_is_dirty (struct qcow2_cache *cache);
 bool qcow2_cache_pressure (struct qcow2_cache *cache);
 /* Tables in [offset, offset + length) are gone (freed): never write them.  None may be pinned. */
 void qcow2_cache_forget (struct qcow2_cache *cache, uint64_t offset, uint64_t length);
+/* All of them. */
+void qcow2_cache_forget_all (struct qcow2_cache *cache);
 
 /* ---- idle encoders, decoders, buffers: one thread at a time uses each ---- */
 
@@ -367,5 +369,6 @@ int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc preall
 int qcow2_flush (struct img_node *node, struct img_error *err);
 int qcow2_set_backing (struct img_node *node, const char *name, const char *format,
                        struct img_error *err);
+int qcow2_make_empty (struct img_node *node, struct img_error *err);
 
 #endif

@@ -353,6 +353,21 @@ qcow2_cache_forget (struct qcow2_cache *cache, uint64_t offset, uint64_t length)
   pthread_mutex_unlock (&cache->lock);
 }
 
+void
+qcow2_cache_forget_all (struct qcow2_cache *cache)
+{
+  pthread_mutex_lock (&cache->lock);
+  for (size_t i = 0; i < cache->n; i++) {
+    struct qcow2_table *t = cache->tables[i];
+    if (t->state == TABLE_FREE)
+      continue;
+    t->dirty = false;
+    unhash (cache, t);
+  }
+  cache->n_dirty = 0;
+  pthread_mutex_unlock (&cache->lock);
+}
+
 bool
 qcow2_cache_is_dirty (struct qcow2_cache *cache)
 {

@@ -91,6 +91,10 @@ void qcow2_free_later (struct qcow2 *q, uint64_t cluster, uint64_t n);
 int qcow2_free_now (struct qcow2 *q, struct img_error *err);
 /* Cuts off what the file has been made longer than needed. */
 int qcow2_alloc_trim (struct qcow2 *q, struct img_error *err);
+/* N clusters became free otherwise than through these functions, and nothing refers to them. */
+void qcow2_alloc_freed (struct qcow2 *q, uint64_t cluster, uint64_t n);
+/* Much was freed: cuts off what is free at the end of the file. */
+int qcow2_alloc_shorten (struct qcow2 *q, struct img_error *err);
 
 /* ---- l2.c ---- */
 

@@ -245,23 +245,32 @@ rig_operate (struct rig_disk *d, struct img_error *err)
   return do_flush (d, err);
 }
 
-void
-rig_compare (const struct rig_disk *d, struct img_node *node, const uint8_t *known)
+uint64_t
+rig_differs (struct img_node *node, const uint8_t *bytes, const uint8_t *known, uint64_t size)
 {
   struct img_error err = IMG_ERROR_INIT;
-  uint64_t unit = img_node_limits (node)->encode_unit, size = img_min (d->size, img_size (node));
+  uint64_t unit = img_node_limits (node)->encode_unit, found = UINT64_MAX;
   uint8_t *buf = malloc (unit);
-  for (uint64_t at = 0, n; at < size; at += n) {
+  size = img_min (size, img_size (node));
+  for (uint64_t at = 0, n; at < size && found == UINT64_MAX; at += n) {
     n = img_min (unit, size - at);
     if (memchr (known + at, 1, n) == NULL)
       continue;
     int r = img_pread (node, buf, n, at, 0, &err);
     if (r < 0)
       ck_abort_msg ("%s", err.message);
-    for (uint64_t i = 0; i < n; i++)
-      if (known[at + i] && buf[i] != d->bytes[at + i]) /* an assertion writes to a file */
-        ck_abort_msg ("byte 0x%llx is %02x, not %02x", (unsigned long long) (at + i), buf[i],
-                      d->bytes[at + i]);
+    for (uint64_t i = 0; i < n && found == UINT64_MAX; i++)
+      if (known[at + i] && buf[i] != bytes[at + i])
+        found = at + i;
   }
   free (buf);
+  return found;
+}
+
+void
+rig_compare (const struct rig_disk *d, struct img_node *node, const uint8_t *known)
+{
+  uint64_t at = rig_differs (node, d->bytes, known, d->size);
+  if (at != UINT64_MAX) /* an assertion writes to a file */
+    ck_abort_msg ("byte 0x%llx is not %02x", (unsigned long long) at, d->bytes[at]);
 }

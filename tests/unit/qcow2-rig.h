@@ -31,6 +31,9 @@ struct rig_disk *rig_disk_new (struct img_node *node, uint64_t most, uint64_t se
 void rig_disk_free (struct rig_disk *d); /* and its node */
 /* One random operation.  -1: it failed, as *err says; what it touched is not known then. */
 int rig_operate (struct rig_disk *d, struct img_error *err);
+/* Where NODE first differs from BYTES, of those that are KNOWN; UINT64_MAX: nowhere. */
+uint64_t rig_differs (struct img_node *node, const uint8_t *bytes, const uint8_t *known,
+                      uint64_t size);
 /* Reads NODE, an image that should hold what is known of D, and fails the test where it differs. */
 void rig_compare (const struct rig_disk *d, struct img_node *node, const uint8_t *known);
 
