@@ -16,7 +16,7 @@ static int
 descend (struct img_node **node, uint64_t *offset, uint64_t *length, bool to_write,
          struct img_error *err)
 {
-  while ((*node)->driver->kind != IMG_PROTOCOL) {
+  while (!img_moves_bytes (*node)) {
     struct img_extent ext;
     uint64_t data, zero;
     if (to_write && ((*node)->driver->reserve || ((*node)->flags & IMG_OPEN_PROBED)))

@@ -68,8 +68,8 @@ missing_callback (const struct img_driver *d)
     return "open";
   if (d->get_info == NULL)
     return "get_info";
-  if (d->kind == IMG_PROTOCOL ? d->pread == NULL : d->map == NULL)
-    return d->kind == IMG_PROTOCOL ? "pread" : "map";
+  if (d->kind == IMG_FORMAT ? d->map == NULL : d->pread == NULL)
+    return d->kind == IMG_FORMAT ? "map" : "pread";
   if (d->reserve && d->commit == NULL)
     return "commit";
   if (d->schemes && d->parse_name == NULL)

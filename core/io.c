@@ -188,7 +188,7 @@ img_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset, u
   (void) flags; /* none yet */
   if (img_io_bounds (node, offset, length, err) < 0)
     return -1;
-  if (node->driver->kind != IMG_PROTOCOL)
+  if (!img_moves_bytes (node))
     return read_format (node, buf, length, offset, err);
   if (node->driver->pread == NULL)
     return img_error_set (err, ENOTSUP, _("%s: the %s driver cannot read"), node->filename,
@@ -207,7 +207,7 @@ img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t of
     return -1;
   if (length == 0)
     return 0;
-  if (node->driver->kind != IMG_PROTOCOL) {
+  if (!img_moves_bytes (node)) {
     if (img_write_guest (node, buf, length, offset, err) < 0)
       return -1;
   } else if (node->driver->pwrite == NULL) {
@@ -295,7 +295,7 @@ allocate_below (struct img_node *node, uint64_t offset, uint64_t length, struct 
 {
   struct img_extent ext;
   int done = 1;
-  if (node->driver->kind == IMG_PROTOCOL || node->driver->reserve)
+  if (img_moves_bytes (node) || node->driver->reserve)
     return 1;
   for (; length > 0; offset += ext.length, length -= ext.length) {
     if (img_map (node, offset, length, &ext, 1, err) < 0)

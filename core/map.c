@@ -17,7 +17,7 @@
 static int
 map_plain (const struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext)
 {
-  bool self = node->driver->kind == IMG_PROTOCOL;
+  bool self = img_moves_bytes (node);
   *ext = (struct img_extent) { offset, length, self ? offset : 0,
                                self ? IMG_EXTENT_DATA : IMG_EXTENT_SPECIAL,
                                self ? IMG_CHILD_SELF : 0, 0 };
@@ -34,8 +34,8 @@ sane_place (const struct img_node *node, const struct img_extent *ext)
   if (!img_add (ext->host_offset, ext->length, &end))
     return false;
   if (ext->child == IMG_CHILD_SELF)
-    return node->driver->kind == IMG_PROTOCOL;
-  return ext->child < node->n_children && node->driver->kind != IMG_PROTOCOL;
+    return img_moves_bytes (node);
+  return ext->child < node->n_children && !img_moves_bytes (node);
 }
 
 /* Whether ciphertext comes in whole sectors, in a question that ends at END. */

@@ -57,6 +57,13 @@ struct img_node {
   struct img_crypt_room *rooms;    /* idle buffers for encryption (crypt.c) */
 };
 
+/* Protocols and filters move bytes themselves; of formats the core asks where the bytes are. */
+static inline bool
+img_moves_bytes (const struct img_node *node)
+{
+  return node->driver->kind != IMG_FORMAT;
+}
+
 /* A node of DRIVER, not yet open: priv allocated, limits at their defaults.  Takes nothing over. */
 struct img_node *img_node_new (const struct img_driver *driver, const char *filename,
                                unsigned flags, struct img_context *context,

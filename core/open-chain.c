@@ -45,7 +45,7 @@ names_a_file (const struct img_opts *opts)
   const struct img_module_list *list = driver ? img_registry (&ignored) : NULL;
   const struct img_manifest_driver *d = list ? img_registry_driver (list, driver) : NULL;
 
-  if (d && d->kind == IMG_PROTOCOL)
+  if (d && d->kind != IMG_FORMAT)
     return true;
   for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
     if (img_opts_get (opts, keys[i]))

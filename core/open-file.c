@@ -33,6 +33,8 @@ img_open_name_is_local (const char *driver)
 bool
 img_open_is_local (const struct img_node *file)
 {
+  while (file->driver->kind == IMG_FILTER && file->n_children > 0)
+    file = file->children[0].node;
   return img_open_name_is_local (file->driver->name);
 }
 
@@ -82,7 +84,7 @@ parse_name (const struct img_driver *driver, const char *name, bool literal, str
     return NULL;
   }
   found = img_driver_find (other, err);
-  if (found && found->kind == IMG_PROTOCOL)
+  if (found && found->kind != IMG_FORMAT)
     return found;
   if (found)
     img_error_set (err, EINVAL, _("'%s' is not a protocol"), other);
@@ -122,16 +124,37 @@ set_json_name (struct img_node *node, struct img_error *err)
   return 0;
 }
 
+/* A filter is what its children are: names inside an image above it are relative to the first. */
+static int
+finish_filter (struct img_node *node, bool named, struct img_error *err)
+{
+  const char *path = node->n_children > 0 ? node->children[0].node->path : NULL;
+
+  if (img_open_leftovers (node, err) < 0 || (!named && set_json_name (node, err) < 0))
+    return -1;
+  if (node->path == NULL && path && (node->path = strdup (path)) == NULL)
+    return img_error_errno (err, ENOMEM, _("image name"));
+  return 0;
+}
+
 static int
 open_node (struct img_node *node, struct img_opts *opts, bool named, struct img_error *err)
 {
+  bool filter = node->driver->kind == IMG_FILTER;
+
   if (img_open_own_opts (node, opts, err) < 0)
     return -1;
-  if ((!named || img_open_needs_json (node)) && set_json_name (node, err) < 0)
+  if (!filter && (!named || img_open_needs_json (node)) && set_json_name (node, err) < 0)
     return -1;
   if ((node->flags & IMG_OPEN_RDWR) && (node->driver->caps & IMG_CAP_READ_ONLY))
     return img_error_set (err, EACCES, _("driver '%s' is for reading only"), node->driver->name);
-  return node->driver->open (node, opts, node->flags, err);
+  if (node->driver->open (node, opts, node->flags, err) < 0)
+    return -1;
+  if (!filter || finish_filter (node, named, err) == 0)
+    return 0;
+  if (node->driver->close)
+    node->driver->close (node);
+  return -1;
 }
 
 static struct img_node *
@@ -176,7 +199,7 @@ choose_driver (const struct img_open_job *job, const char *format, struct img_op
 
   if (format) {
     driver = img_driver_find (format, err);
-    if (driver == NULL || driver->kind != IMG_PROTOCOL || job->name == NULL)
+    if (driver == NULL || driver->kind == IMG_FORMAT || job->name == NULL)
       return driver;
   } else if (given == NULL) {
     img_error_set (err, EINVAL, _("no file is named: 'file.filename' or 'file.driver' is missing"));
@@ -210,7 +233,7 @@ img_open_file (const struct img_open_job *job, struct img_opts *opts, struct img
 
   if (img_open_generic (opts, &format, &flags, err) == 0) {
     driver = choose_driver (job, format ? format : job->format, opts, err);
-    if (driver && driver->kind == IMG_PROTOCOL)
+    if (driver && driver->kind != IMG_FORMAT)
       return open_protocol (job, driver, flags, opts, err);
     if (driver) {
       struct img_open_job image = *job;

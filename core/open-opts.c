@@ -164,7 +164,6 @@ img_open_needs_json (const struct img_node *node)
 static void
 describe (const struct img_node *node, struct img_value *object)
 {
-  const struct img_node *file = img_child_by_name (node, "file");
   const char *key, *value;
 
   img_value_set_string (object, "driver", node->driver->name);
@@ -174,8 +173,11 @@ describe (const struct img_node *node, struct img_value *object)
     if (d && !(d->flags & IMG_OPTF_SECRET))
       img_value_set_string (object, key, value);
   }
-  if (file)
-    describe (file, img_value_add_object (object, "file"));
+  for (unsigned i = 0; i < node->n_children; i++) {
+    const struct img_child *child = &node->children[i];
+    if (node->driver->kind == IMG_FILTER || strcmp (child->name, "file") == 0)
+      describe (child->node, img_value_add_object (object, child->name));
+  }
 }
 
 char *

@@ -43,7 +43,7 @@ no_such_node (const char *key, const char *value, struct img_error *err)
 
 /* The node below a format: from the job's name or the options `file.*`. */
 static struct img_node *
-open_below (const struct img_open_job *job, unsigned flags, bool filter, struct img_opts *opts,
+open_below (const struct img_open_job *job, unsigned flags, struct img_opts *opts,
             struct img_error *err)
 {
   struct img_open_job below = *job;
@@ -63,7 +63,7 @@ open_below (const struct img_open_job *job, unsigned flags, bool filter, struct 
   }
   below.format = NULL;
   below.flags = file_flags (flags);
-  return filter ? img_open_image (&below, sub, err) : img_open_file (&below, sub, err);
+  return img_open_file (&below, sub, err);
 }
 
 static int
@@ -76,7 +76,7 @@ name_node (struct img_node *node, const struct img_node *file, struct img_error 
     if (node->path == NULL)
       return img_error_errno (err, ENOMEM, _("image name"));
   }
-  if (file->driver->kind == IMG_PROTOCOL && strncmp (file->filename, "json:", 5) != 0 &&
+  if (img_moves_bytes (file) && strncmp (file->filename, "json:", 5) != 0 &&
       !img_open_needs_json (node))
     return 0;
   json = img_open_json_name (node);
@@ -124,21 +124,14 @@ open_over (const struct img_open_job *job, const struct img_driver *driver, stru
   return NULL;
 }
 
-/* A protocol node on its own, as `-f file` asks for it. */
+/* A protocol node on its own, as `-f file` asks for it; or a filter. */
 static struct img_node *
 open_bare (const struct img_open_job *job, const char *format, unsigned flags,
            struct img_opts *opts, struct img_error *err)
 {
   struct img_open_job bare = *job;
   struct img_node *node;
-  IMG_CLEANUP (img_opts_free) struct img_opts *sub = img_opts_take_subtree (opts, "file", err);
 
-  if (sub == NULL)
-    return NULL;
-  if (img_opts_count (sub) > 0) {
-    img_error_set (err, EINVAL, _("'%s' is a protocol and has no option 'file'"), format);
-    return NULL;
-  }
   bare.format = format;
   bare.flags = flags;
   node = img_open_file (&bare, opts, err);
@@ -159,10 +152,10 @@ open_layer (const struct img_open_job *job, const char *format, unsigned flags,
     driver = img_driver_find (format, err);
     if (driver == NULL)
       return NULL;
-    if (driver->kind == IMG_PROTOCOL)
+    if (driver->kind != IMG_FORMAT)
       return open_bare (job, format, flags, opts, err);
   }
-  file = open_below (job, flags, driver && driver->kind == IMG_FILTER, opts, err);
+  file = open_below (job, flags, opts, err);
   if (file == NULL)
     return NULL;
   if (driver == NULL) {
@@ -258,11 +251,12 @@ add_or_free (struct img_node *node, const char *name, struct img_node *child,
 }
 
 static struct img_node *
-open_child (const struct img_open_job *job, struct img_opts *opts, struct img_error *err)
+open_child (const struct img_open_job *job, bool probe, struct img_opts *opts,
+            struct img_error *err)
 {
   struct img_node *child;
 
-  if (job->format)
+  if (job->format || probe)
     return img_open_image (job, opts, err);
   child = img_open_file (job, opts, err);
   if (child == NULL || img_open_lock (child, true, err) == 0)
@@ -307,7 +301,7 @@ img_node_open_child (struct img_node *node, const char *name, const char *filena
       return -1;
     job.name = pass.name;
   }
-  child = open_child (&job, opts, err);
+  child = open_child (&job, flags & IMG_CHILD_PROBE, opts, err);
   free (pass.name);
   if (child)
     memcpy (child->file_id, pass.file_id, sizeof child->file_id);

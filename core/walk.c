@@ -157,7 +157,7 @@ next_piece (struct img_walk *w, struct img_error *err)
 static bool
 is_through (const struct img_node *node, const struct img_extent *ext)
 {
-  return node->driver->kind == IMG_FILTER || (node->driver->caps & IMG_CAP_PLAIN)
+  return node->driver->caps & IMG_CAP_PLAIN
          || (ext->flags & IMG_EXTENT_THROUGH);
 }
 
@@ -212,7 +212,7 @@ resolve_data (struct img_walk *w, struct img_block *b, struct img_extent ext,
 {
   bool through = true;
   struct img_node *node = b->layer;
-  while (node->driver->kind != IMG_PROTOCOL) {
+  while (!img_moves_bytes (node)) {
     through &= is_through (node, &ext);
     if (!descend (b, node, &ext)) {
       if (through && (b->flags & IMG_BLOCK_ZERO))
@@ -220,7 +220,7 @@ resolve_data (struct img_walk *w, struct img_block *b, struct img_extent ext,
       return 0;
     }
     node = b->node;
-    if (node->driver->kind == IMG_PROTOCOL)
+    if (img_moves_bytes (node))
       break;
     if (img_map (node, b->host_offset, b->length, &ext, 1, err) < 0)
       return -1;
@@ -260,7 +260,7 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   ext.offset = p->offset;
   ext.length = p->length;
   b->flags = IMG_BLOCK_PRESENT;
-  bool self = node->driver->kind == IMG_PROTOCOL;
+  bool self = img_moves_bytes (node);
   if (ext.kind == IMG_EXTENT_ZERO) {
     b->flags |= IMG_BLOCK_ZERO;
     if (self || (ext.flags & IMG_EXTENT_HOST)) {

@@ -13,7 +13,7 @@
 unsigned
 img_workers_inflight (const struct img_node *node)
 {
-  unsigned most = node->driver->kind == IMG_PROTOCOL ? node->driver->max_inflight : 0;
+  unsigned most = img_moves_bytes (node) ? node->driver->max_inflight : 0;
   for (unsigned i = 0; i < node->n_children; i++) {
     unsigned below = img_workers_inflight (node->children[i].node);
     most = below > most ? below : most;

@@ -52,7 +52,7 @@ place_by_map (struct img_node *node, uint64_t offset, uint64_t length, struct im
               struct img_error *err)
 {
   struct img_extent ext = { offset, length, offset, IMG_EXTENT_DATA, IMG_CHILD_SELF, 0 };
-  if (node->driver->kind != IMG_PROTOCOL && img_map (node, offset, length, &ext, 1, err) < 0)
+  if (!img_moves_bytes (node) && img_map (node, offset, length, &ext, 1, err) < 0)
     return -1;
   bool special = ext.kind == IMG_EXTENT_SPECIAL && node->driver->pwrite;
   bool there = ext.kind == IMG_EXTENT_DATA || (ext.flags & IMG_EXTENT_HOST);
@@ -161,7 +161,7 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
     return place->flags & IMG_PLACE_ZEROES ? write_data (child, buf, length, at, err)
                                            : img_pwrite (child, buf, length, at, 0, err);
   }
-  if (node->driver->kind == IMG_PROTOCOL)
+  if (img_moves_bytes (node))
     return img_pwrite (node, buf, length, at, 0, err);
   IMG_SERIAL (node);
   if (node->driver->pwrite (node, buf, length, place->offset + delta, err) < 0)
@@ -176,7 +176,7 @@ img_write_share (struct img_node *node, const struct img_place *place, struct im
   if ((place->flags & (IMG_PLACE_ENCODED | IMG_PLACE_ENCRYPTED))
       || !img_within (src_offset, place->length, atomic_load (&src->size)))
     return 1;
-  if (place->child == IMG_CHILD_SELF && node->driver->kind != IMG_PROTOCOL)
+  if (place->child == IMG_CHILD_SELF && !img_moves_bytes (node))
     return 1;
   if (node->flags & IMG_OPEN_PROBED) /* what is copied must be looked at */
     return 1;

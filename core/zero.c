@@ -245,7 +245,7 @@ img_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flag
     return -1;
   if (length == 0)
     return 0;
-  int r = node->driver->kind == IMG_PROTOCOL ? zero_protocol (node, offset, length, flags, err)
+  int r = img_moves_bytes (node) ? zero_protocol (node, offset, length, flags, err)
                                              : zero_format (node, offset, length, flags, err);
   return r < 0 ? -1 : img_io_settle (node, err);
 }
@@ -300,7 +300,7 @@ img_discard (struct img_node *node, uint64_t offset, uint64_t length, unsigned f
     return -1;
   if (length == 0)
     return 0;
-  int r = node->driver->kind == IMG_PROTOCOL ? discard_protocol (node, offset, length, flags, err)
+  int r = img_moves_bytes (node) ? discard_protocol (node, offset, length, flags, err)
                                              : discard_format (node, offset, length, flags, err);
   return r < 0 ? -1 : img_io_settle (node, err);
 }

@@ -17,6 +17,7 @@ pod_to_page7 = $(AM_V_GEN)$(MKDIR_P) modules && $(POD2MAN) --section=7 --center=
 include %D%/common/local.mk
 include %D%/deflate/local.mk
 include %D%/nbd/local.mk
+include %D%/null/local.mk
 include %D%/file/local.mk
 include %D%/qcow2/local.mk
 include %D%/raw/local.mk

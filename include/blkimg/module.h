@@ -65,8 +65,9 @@ int img_node_open_child (struct img_node *node, const char *name, const char *fi
                          const char *format, unsigned flags, struct img_error *err);
 enum {
   IMG_CHILD_READ_ONLY = 1,  /* even when the node is writable */
-  IMG_CHILD_WORKING_DIR = 2 /* in drop-in mode FILENAME is relative to the working folder and not to
-                               the image, as QEMU has it for qcow2's data files */
+  IMG_CHILD_WORKING_DIR = 2, /* in drop-in mode FILENAME is relative to the working folder and not
+                                to the image, as QEMU has it for qcow2's data files */
+  IMG_CHILD_PROBE = 4 /* with FORMAT NULL: an image, of the format that it looks like */
 };
 
 /* The properties of the object (--object) ID of TYPE ("secret", "throttle-group") that the user
@@ -238,6 +239,8 @@ struct img_amend {
 
 struct img_aio_ops;
 
+/* A filter is a protocol whose bytes are those of its children, images or files, which its open
+ * opens with img_node_open_child. */
 enum img_kind { IMG_FORMAT = 1, IMG_PROTOCOL = 2, IMG_FILTER = 3 };
 enum img_threads { IMG_THREADS_SERIAL = 0, IMG_THREADS_PARALLEL = 1 };
 enum {
@@ -291,8 +294,8 @@ struct img_driver {
   /* Bytes the image takes on its host; protocols. -1 with ENOTSUP: not known. */
   int (*get_allocated) (struct img_node *node, uint64_t *bytes, struct img_error *err);
 
-  /* As img_map.  Required for formats and filters; table look-ups only, no scan of the disk.
-   * Protocols: DATA or ZERO with child IMG_CHILD_SELF. */
+  /* As img_map.  Required for formats; table look-ups only, no scan of the disk.  Protocols and
+   * filters: DATA, ZERO or UNALLOC with child IMG_CHILD_SELF. */
   int (*map) (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
               unsigned n, struct img_error *err);
   /* Protocols: all I/O.  Formats: SPECIAL extents, one extent at a time. */

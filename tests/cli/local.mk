@@ -17,6 +17,7 @@ cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/json-result.sh
 cli_tests += %D%/modules.sh
+cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/qcow2-cut.sh
 cli_tests += %D%/raw.sh

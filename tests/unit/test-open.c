@@ -172,7 +172,7 @@ START_TEST (faulty_options)
   options_refused ("driver=raw,file.filename=x,backing.driver=text",
                    "x: raw has no option 'backing.driver'");
   options_refused ("driver=file,filename=x,file.filename=x",
-                   "'file' is a protocol and has no option 'file'");
+                   "x: file has no option 'file.filename'");
   params.format = "raw";
   options_refused ("driver=text,file.filename=x", "the format is 'raw' here and 'text' there");
 }
