@@ -6,6 +6,9 @@
  * difference or a failure, is an event with an offset: the first in the image counts, whoever finds
  * it, because everything before it is still looked at.  Nothing behind it is begun.
  *
+ * With a list wanted, differences are no events: they are put down (compare-list.c) and the walk
+ * goes on.
+ *
  * Refuses nothing; sizes may differ: past its end an image reads as zero. */
 #include <config.h>
 
@@ -17,6 +20,7 @@
 #include <blkimg/copy.h>
 #include <blkimg/overflow.h>
 
+#include "core/compare-list.h"
 #include "core/i18n.h"
 #include "core/iszero.h"
 #include "core/node.h"
@@ -57,6 +61,8 @@ struct job {
   pthread_mutex_t lock; /* around event */
   struct event event;
   _Atomic uint64_t limit; /* nothing from here on matters any more */
+  struct compare_list list; /* with `lock`; told: list.tell is set */
+  _Atomic uint64_t busy[IMG_WORKERS_MAX]; /* where each worker is at; UINT64_MAX: nowhere */
 };
 
 /* Something to look at: bytes of both sides, NULL where one is known to be zero. */
@@ -64,6 +70,7 @@ struct piece {
   uint64_t offset, length;
   struct img_node *node[2];
   uint64_t at[2];
+  bool status_differs; /* to be listed where the bytes are the same */
 };
 
 static void
@@ -82,6 +89,73 @@ note_failure (struct job *job, uint64_t offset, int image, bool status,
 {
   struct event event = { EVENT_FAILED, offset, image, status, *err };
   note_event (job, &event);
+}
+
+/* ---- the list ---- */
+
+/* Puts down a difference; without a list it ends the comparison. */
+static void
+note_difference (struct job *job, uint64_t offset, uint64_t length, enum img_compare_result kind)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  struct event event = { .kind = kind == IMG_COMPARE_STATUS ? EVENT_STATUS : EVENT_CONTENT,
+                         .offset = offset };
+  int r;
+  if (job->list.tell == NULL) {
+    note_event (job, &event);
+    return;
+  }
+  pthread_mutex_lock (&job->lock);
+  r = compare_list_add (&job->list, offset, length, kind, &err);
+  pthread_mutex_unlock (&job->lock);
+  if (r < 0)
+    note_failure (job, offset, 0, false, &err);
+}
+
+/* All sectors of a piece: those with bytes that differ, and the others where the status does. */
+static void
+list_sectors (struct job *job, const struct piece *piece, uint8_t *const buf[2])
+{
+  size_t n = (size_t) piece->length, step, run = 0;
+  bool differ = false, first = true;
+  for (size_t at = 0; at < n; at += step) {
+    step = img_min (SECTOR - (piece->offset + at) % SECTOR, n - at);
+    bool d = piece->node[0] && piece->node[1]
+               ? memcmp (buf[0] + at, buf[1] + at, step) != 0
+               : !img_is_zero ((piece->node[0] ? buf[0] : buf[1]) + at, step);
+    if (!first && d != differ) {
+      if (differ || piece->status_differs)
+        note_difference (job, piece->offset + run, at - run,
+                         differ ? IMG_COMPARE_CONTENT : IMG_COMPARE_STATUS);
+      run = at;
+    }
+    differ = d;
+    first = false;
+  }
+  if (differ || piece->status_differs)
+    note_difference (job, piece->offset + run, n - run,
+                     differ ? IMG_COMPARE_CONTENT : IMG_COMPARE_STATUS);
+}
+
+static bool
+list_is_long (struct job *job)
+{
+  IMG_GUARD (&job->lock);
+  return compare_list_is_long (&job->list);
+}
+
+/* Tells what nothing can come before any more. */
+static void
+tell_some (struct job *job)
+{
+  pthread_mutex_lock (&job->deal);
+  uint64_t low = img_min (job->pos, atomic_load (&job->limit));
+  for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
+    low = img_min (low, atomic_load (&job->busy[i]));
+  pthread_mutex_unlock (&job->deal);
+  IMG_GUARD (&job->lock);
+  if (compare_list_is_long (&job->list))
+    compare_list_tell (&job->list, low);
 }
 
 /* ---- the walk ---- */
@@ -115,30 +189,42 @@ is_zero_block (const struct img_block *b)
   return (b->flags & IMG_BLOCK_ZERO) || !(b->flags & IMG_BLOCK_DATA);
 }
 
+/* Does the allocation status count here, and differ? */
+static bool
+status_differs (const struct job *job)
+{
+  return job->strict && (job->side[0].block.flags & STATUS) != (job->side[1].block.flags & STATUS)
+         && job->pos < img_min (job->side[0].size, job->side[1].size);
+}
+
 /* 1: *PIECE is to be compared; 0: the end. */
 static int
-deal (struct job *job, struct piece *piece)
+deal (struct job *job, unsigned worker, struct piece *piece)
 {
   IMG_GUARD (&job->deal);
   while (job->pos < job->total && job->pos < atomic_load (&job->limit)) {
     if (seek_side (job, 0) < 0 || seek_side (job, 1) < 0)
       return 0;
     const struct img_block *a = &job->side[0].block, *b = &job->side[1].block;
-    if (job->strict && (a->flags & STATUS) != (b->flags & STATUS)) {
-      struct event event = { .kind = EVENT_STATUS, .offset = job->pos };
-      note_event (job, &event);
+    bool status = status_differs (job);
+    if (status && job->list.tell == NULL) {
+      note_difference (job, job->pos, 0, IMG_COMPARE_STATUS);
       return 0;
     }
     uint64_t n = img_min (a->offset + a->length, b->offset + b->length) - job->pos;
     bool zero[2] = { is_zero_block (a), is_zero_block (b) };
     if (!zero[0] || !zero[1])
       n = img_min (n, CHUNK - job->pos % CHUNK);
-    *piece = (struct piece) { .offset = job->pos, .length = n };
+    *piece = (struct piece) { .offset = job->pos, .length = n, .status_differs = status };
+    if (zero[0] && zero[1] && status)
+      note_difference (job, job->pos, n, IMG_COMPARE_STATUS);
     for (int i = 0; i < 2; i++) {
       const struct img_block *block = &job->side[i].block;
       piece->node[i] = zero[i] ? NULL : block->node;
       piece->at[i] = block->host_offset + (job->pos - block->offset);
     }
+    if (!zero[0] || !zero[1])
+      atomic_store (&job->busy[worker], job->pos);
     job->pos += n;
     if (!zero[0] || !zero[1])
       return 1;
@@ -187,11 +273,11 @@ look (struct job *job, const struct piece *piece, uint8_t *buf[2])
     at = first_difference (buf[0], buf[1], n);
   else
     at = first_nonzero (piece->node[0] ? buf[0] : buf[1], n);
-  if (at < n) {
-    uint64_t offset = piece->offset + at;
-    struct event event = { .kind = EVENT_CONTENT, .offset = offset - offset % SECTOR };
-    note_event (job, &event);
-  }
+  uint64_t offset = piece->offset + at;
+  if (job->list.tell && (at < n || piece->status_differs))
+    list_sectors (job, piece, buf);
+  else if (at < n)
+    note_difference (job, offset - offset % SECTOR, 0, IMG_COMPARE_CONTENT);
   img_progress_add (job->progress, n);
 }
 
@@ -202,17 +288,19 @@ work (struct img_pool *pool, unsigned worker, void *arg, struct img_error *err)
   struct piece piece;
   void *p = NULL;
   (void) pool;
-  (void) worker;
   if (posix_memalign (&p, 4096, 2 * CHUNK) != 0)
     return img_error_set (err, ENOMEM, _("out of memory"));
   IMG_CLEANUP (free) uint8_t *room = p;
   uint8_t *buf[2] = { room, room + CHUNK };
-  while (deal (job, &piece) > 0) {
+  while (deal (job, worker, &piece) > 0) {
     if (img_progress_check (job->progress, err) < 0) {
       atomic_store (&job->limit, 0); /* for the others, too */
       return -1;
     }
     look (job, &piece, buf);
+    atomic_store (&job->busy[worker], UINT64_MAX);
+    if (job->list.tell && list_is_long (job))
+      tell_some (job);
   }
   return 0;
 }
@@ -235,33 +323,52 @@ conclude (const struct job *job, struct img_compare *result, struct img_error *e
     result->offset = event->offset;
     return 0;
   default:
+    if (result->result == IMG_COMPARE_SAME && job->list.first.length > 0) {
+      result->result = job->list.first.kind;
+      result->offset = job->list.first.offset;
+    }
     return 0;
   }
+}
+
+static void
+init_job (struct job *job, const struct img_compare_opts *opts)
+{
+  pthread_mutex_init (&job->deal, NULL);
+  pthread_mutex_init (&job->lock, NULL);
+  atomic_init (&job->limit, UINT64_MAX);
+  for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
+    atomic_init (&job->busy[i], UINT64_MAX);
+  job->strict = opts->strict;
+  job->progress = opts->progress;
+  job->list.tell = opts->differs;
+  job->list.arg = opts->differs_arg;
 }
 
 int
 img_compare (struct img_node *a, struct img_node *b, const struct img_compare_opts *opts,
              struct img_compare *result, struct img_error *err)
 {
+  struct img_compare_opts o = { .struct_size = sizeof o };
   uint64_t size[2] = { atomic_load (&a->size), atomic_load (&b->size) };
   struct job job = {
     .side = { { .node = a, .size = size[0] }, { .node = b, .size = size[1] } },
     .total = img_max (size[0], size[1]),
-    .strict = opts->strict,
-    .progress = opts->progress,
   };
+  memcpy (&o, opts, img_min (opts->struct_size, sizeof o));
   *result = (struct img_compare) { .result = IMG_COMPARE_SAME };
-  result->size_differs = job.side[0].size != job.side[1].size;
-  if (result->size_differs && opts->strict) {
+  result->size_differs = size[0] != size[1];
+  if (result->size_differs && o.strict) {
     result->result = IMG_COMPARE_SIZE;
-    return 0;
+    if (o.differs == NULL)
+      return 0;
   }
-  pthread_mutex_init (&job.deal, NULL);
-  pthread_mutex_init (&job.lock, NULL);
-  atomic_init (&job.limit, UINT64_MAX);
+  init_job (&job, &o);
   img_progress_start (job.progress, job.total);
   unsigned inflight = (unsigned) img_max (img_workers_inflight (a), img_workers_inflight (b));
-  int r = img_pool_run (img_workers_count (opts->workers, inflight), work, &job, err);
+  int r = img_pool_run (img_workers_count (o.workers, inflight), work, &job, err);
+  if (job.list.tell)
+    compare_list_finish (&job.list, atomic_load (&job.limit));
   if (r == 0)
     r = conclude (&job, result, err);
   img_walk_free (job.side[0].walk);

@@ -4,6 +4,8 @@
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
 core_libblkimgcore_la_SOURCES += %D%/bounce.c
+core_libblkimgcore_la_SOURCES += %D%/compare-list.c
+core_libblkimgcore_la_SOURCES += %D%/compare-list.h
 core_libblkimgcore_la_SOURCES += %D%/compare.c
 core_libblkimgcore_la_SOURCES += %D%/copy-fill.c
 core_libblkimgcore_la_SOURCES += %D%/copy-job.h

@@ -22,7 +22,7 @@ struct args {
   const char *format2;
   struct opt_number workers;
   struct progress_args progress;
-  bool strict, quiet;
+  bool strict, list, quiet;
   int output;
 };
 
@@ -34,6 +34,7 @@ static const struct opt opts[] = {
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_FLAG_ROW ('s', "strict", struct args, strict,
                 N_("sizes and allocation must be the same, too")),
+  OPT_NATIVE_FLAG_ROW ("list", struct args, list, N_("print every range that differs")),
   OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
   OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct args, workers,
                   N_("threads, 1 to 256 (default: what the machine has)")),
@@ -46,9 +47,42 @@ static const struct opt opts[] = {
   OPT_END_ROW
 };
 
-/* COMMON: the length that both have. */
+static const char *const kinds[] = { NULL, "content", "status", "size" };
+
+/* ---- the list ---- */
+
+struct list {
+  const struct args *args;
+  struct img_value *array; /* or NULL: lines for people */
+  bool begun;
+};
+
 static void
-print_result (const struct img_compare *c, uint64_t common)
+add_range (void *arg, uint64_t offset, uint64_t length, enum img_compare_result kind)
+{
+  struct list *list = arg;
+  struct img_value *range;
+
+  if (list->array) {
+    range = img_value_add_object (list->array, NULL);
+    img_value_set_uint (range, "offset", offset);
+    img_value_set_uint (range, "length", length);
+    img_value_set_string (range, "kind", kinds[kind]);
+    return;
+  }
+  if (list->args->quiet)
+    return;
+  if (!list->begun)
+    printf ("%-16s%-16s%s\n", "Offset", "Length", "Kind");
+  list->begun = true;
+  printf ("%#-16" PRIx64 "%#-16" PRIx64 "%s\n", offset, length, kinds[kind]);
+}
+
+/* ---- the result ---- */
+
+/* COMMON: the length that both have.  LISTED: where they differ was said. */
+static void
+print_result (const struct img_compare *c, uint64_t common, bool listed)
 {
   if (c->size_differs &&
       (c->result == IMG_COMPARE_SAME || (c->result == IMG_COMPARE_CONTENT && c->offset >= common)))
@@ -58,10 +92,12 @@ print_result (const struct img_compare *c, uint64_t common)
     printf ("Images are identical.\n");
     break;
   case IMG_COMPARE_CONTENT:
-    printf ("Content mismatch at offset %" PRIu64 "!\n", c->offset);
+    if (!listed)
+      printf ("Content mismatch at offset %" PRIu64 "!\n", c->offset);
     break;
   case IMG_COMPARE_STATUS:
-    printf ("Strict mode: Offset %" PRIu64 " block status mismatch!\n", c->offset);
+    if (!listed)
+      printf ("Strict mode: Offset %" PRIu64 " block status mismatch!\n", c->offset);
     break;
   case IMG_COMPARE_SIZE:
     printf ("Strict mode: Image size mismatch!\n");
@@ -83,7 +119,6 @@ static void
 set_facts (struct img_value *facts, const struct img_node *a, const struct img_node *b,
            const struct img_compare *c)
 {
-  static const char *const kinds[] = { NULL, "content", "status", "size" };
   struct img_value *images = img_value_add_array (facts, "images"), *mismatch;
 
   add_image (images, a);
@@ -104,15 +139,21 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
   struct img_compare_opts o = { .struct_size = sizeof o, .strict = args->strict };
   struct img_compare result = { .failed_image = 0 };
   struct img_error err = IMG_ERROR_INIT;
+  struct list list = { .args = args };
   struct out_result facts;
   struct progress watch;
   int status, rc;
 
   o.workers = (unsigned) args->workers.value;
+  if (args->list)
+    o.differs = add_range;
+  o.differs_arg = &list;
   o.progress = img_progress_new ();
   if (o.progress == NULL)
     tool_no_memory ();
   out_result_init (&facts, args->output);
+  if (args->list && facts.json)
+    list.array = img_value_array ();
   progress_start (&watch, &args->progress, o.progress);
   rc = img_compare (a, b, &o, &result, &err);
   progress_end (&watch, rc == 0 && result.result == IMG_COMPARE_SAME);
@@ -123,11 +164,15 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
   } else {
     status = result.result == IMG_COMPARE_SAME ? EXIT_SUCCESS : EXIT_DIFFER;
     set_facts (facts.facts, a, b, &result);
+    if (list.array)
+      img_value_take (facts.facts, "differences", list.array);
+    list.array = NULL;
     if (!args->quiet && !facts.json)
-      print_result (&result, img_min (img_size (a), img_size (b)));
+      print_result (&result, img_min (img_size (a), img_size (b)), list.begun);
   }
   progress_newline (&watch);
   img_progress_free (o.progress);
+  img_value_free (list.array);
   out_result_end (&facts, rc == 0);
   return status;
 }
@@ -147,7 +192,7 @@ run (void *data, int n, char **names)
     return tool_usage (_("-m takes 1 to 256"));
   if (args->quiet)
     args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON;
+  args->progress.apart = args->list || args->output == OUTPUT_JSON;
   params = image_open_params (&args->image, 0);
   a = img_open (names[0], &params, &err);
   params.format = args->format2;

@@ -69,6 +69,11 @@ struct img_compare_opts {
   unsigned workers;  /* 0: what the machine has */
   bool strict;       /* sizes and allocation must be the same, too */
   struct img_progress *progress;
+  /* If not NULL, the comparison does not end at the first difference: all are told, in order and
+   * merged, in sectors of 512 bytes, as CONTENT or, where only that differs, as STATUS.  Called
+   * from worker threads, one at a time. */
+  void (*differs) (void *arg, uint64_t offset, uint64_t length, enum img_compare_result kind);
+  void *differs_arg;
 };
 struct img_compare {
   enum img_compare_result result;

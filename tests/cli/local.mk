@@ -2,6 +2,7 @@
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
 cli_tests += %D%/broken-modules.sh
+cli_tests += %D%/compare-list.sh
 cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dropin-check.sh

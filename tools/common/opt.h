@@ -50,6 +50,8 @@ struct opt {
 
 #define OPT_FLAG_ROW(l, n, args, field, h) \
   { OPT_FLAG, l, n, NULL, h, offsetof (args, field), NULL, NULL, 0 }
+#define OPT_NATIVE_FLAG_ROW(n, args, field, h) \
+  { OPT_FLAG, 0, n, NULL, h, offsetof (args, field), NULL, NULL, OPTF_NATIVE }
 #define OPT_TEXT_ROW(l, n, a, args, field, h) \
   { OPT_TEXT, l, n, a, h, offsetof (args, field), NULL, NULL, 0 }
 #define OPT_LIST_ROW(l, n, a, args, field, h) \
