@@ -69,24 +69,6 @@ reserve_piece (struct copy_job *job, struct copy_slot *slot, const struct copy_p
   return 0;
 }
 
-int
-copy_place (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
-{
-  slot->places.n = 0;
-  if (!job->reserves)
-    return 0;
-  for (size_t i = 0; i < slot->pieces.n; i++) {
-    const struct copy_piece *piece = &slot->pieces.v[i];
-    int r = piece->kind == PIECE_ZERO ? zero_piece (job, piece, err)
-                                      : reserve_piece (job, slot, piece, err);
-    if (r < 0) {
-      abandon_places (job, slot, 0);
-      return -1;
-    }
-  }
-  return 0;
-}
-
 /* ---- into places ---- */
 
 static const struct copy_piece *
@@ -253,6 +235,26 @@ write_direct (struct copy_job *job, struct copy_slot *slot, struct img_error *er
 
 /* ---- both ---- */
 
+int
+copy_place (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
+{
+  slot->places.n = 0;
+  if (job->dst->sequential) /* here the order is kept: the bytes go now */
+    return write_direct (job, slot, err);
+  if (!job->reserves)
+    return 0;
+  for (size_t i = 0; i < slot->pieces.n; i++) {
+    const struct copy_piece *piece = &slot->pieces.v[i];
+    int r = piece->kind == PIECE_ZERO ? zero_piece (job, piece, err)
+                                      : reserve_piece (job, slot, piece, err);
+    if (r < 0) {
+      abandon_places (job, slot, 0);
+      return -1;
+    }
+  }
+  return 0;
+}
+
 /* A range that the kernel did not move, by hand, a chunk at a time. */
 static int
 copy_by_hand (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
@@ -301,7 +303,11 @@ count (struct copy_job *job, const struct copy_slot *slot)
 int
 copy_write (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
-  int r = job->reserves ? write_places (job, slot, err) : write_direct (job, slot, err);
+  int r = 0;
+  if (job->reserves)
+    r = write_places (job, slot, err);
+  else if (!job->dst->sequential)
+    r = write_direct (job, slot, err);
   if (r == 0)
     count (job, slot);
   if (r <= 0)

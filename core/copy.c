@@ -96,7 +96,8 @@ static int
 first_sharing (const struct copy_job *job)
 {
   const struct img_copy_opts *o = &job->opts;
-  if (o->compress || job->dst->limits.crypt_unit || (o->copy_range && o->salvage))
+  if (o->compress || job->dst->sequential || job->dst->limits.crypt_unit
+      || (o->copy_range && o->salvage))
     return SHARING_NO;
   if (o->reflink == IMG_REFLINK_NEVER && !o->copy_range)
     return SHARING_NO;
@@ -164,7 +165,7 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   pthread_mutex_init (&job.report, NULL);
   img_rate_init (&job.rate, job.opts.rate);
   img_progress_start (job.opts.progress, job.total);
-  int r = run (&job, n, job.reserves && !job.opts.out_of_order, err);
+  int r = run (&job, n, dst->sequential || (job.reserves && !job.opts.out_of_order), err);
   img_rate_release (&job.rate);
   pthread_mutex_destroy (&job.report);
   if (r == 0)

@@ -55,6 +55,7 @@ struct img_node {
   struct img_holes *holes;         /* of a read-only protocol node (holes.c), made on first use */
   pthread_mutex_t lazy;            /* guards the making of the two above, and the list below */
   struct img_crypt_room *rooms;    /* idle buffers for encryption (crypt.c) */
+  bool sequential; /* written once, from front to back (stream-out.c) */
 };
 
 /* Protocols and filters move bytes themselves; of formats the core asks where the bytes are. */

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <blkimg/module.h>
 #include <blkimg/overflow.h>
 
 #include "common/i18n.h"
+#include "common/stream.h"
 #include "img-convert.h"
 
 struct job {
@@ -25,7 +27,8 @@ struct job {
   uint64_t size;             /* of all sources */
   const char *target_name;
   struct img_target *target; /* new, or */
-  struct img_node *dst;      /* open for writing, in any case */
+  struct img_node *dst;      /* open for writing, in any case, but for */
+  int stream;                /* a descriptor that is written from front to back; -1: none */
   struct progress watch;
   struct img_progress *progress;
   struct img_copy_stats stats;
@@ -141,8 +144,8 @@ open_existing (struct job *j, struct img_open_params *p, struct img_error *err)
   return 0;
 }
 
-static int
-create_new (struct job *j, struct img_open_params *p, struct img_error *err)
+static struct img_create_params
+create_params (const struct job *j)
 {
   const struct convert_args *a = j->args;
   struct img_create_params c = { .struct_size = sizeof c };
@@ -155,6 +158,14 @@ create_new (struct job *j, struct img_open_params *p, struct img_error *err)
   c.backing_format = a->backing_format;
   c.compat = tool_compat ();
   c.gate = image_gate (&a->image);
+  return c;
+}
+
+static int
+create_new (struct job *j, struct img_open_params *p, struct img_error *err)
+{
+  struct img_create_params c = create_params (j);
+
   if (check_compression (j, c.format, err) < 0)
     return -1;
   p->format = c.format;
@@ -166,13 +177,33 @@ create_new (struct job *j, struct img_open_params *p, struct img_error *err)
   return 0;
 }
 
+/* What is written once, from front to back, has no use for some options. */
+static int
+judge_stream (const struct job *j, struct img_error *err)
+{
+  const struct convert_args *a = j->args;
+  const char *option = a->no_create ? "-n" : a->backing ? "-b" : a->compress ? "-c" : NULL;
+
+  if (option)
+    return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
+                          stream_output_name (j->target_name), option);
+  if (a->output == OUTPUT_JSON && j->stream == STDOUT_FILENO)
+    return img_error_set (err, EINVAL, _("%s: it is the image's, there is no place for %s"),
+                          stream_output_name (j->target_name), "--output=json");
+  return 0;
+}
+
 static int
 open_target (struct job *j, struct img_error *err)
 {
   struct img_open_params p = { .struct_size = sizeof p };
   struct img_opts *extra = target_options (j);
-  int rc;
+  int rc = stream_open_output (j->target_name, &j->stream, err);
 
+  if (rc != 0) {
+    img_opts_free (extra);
+    return rc < 0 ? -1 : judge_stream (j, err);
+  }
   p.cache = j->args->target_cache.mode;
   p.gate = image_gate (&j->args->image);
   p.extra = extra;
@@ -201,6 +232,15 @@ salvaged (void *arg, uint64_t offset, uint64_t length, const struct img_error *w
 }
 
 static int
+copy_to_stream (struct job *j, const struct img_copy_opts *o, struct img_error *err)
+{
+  struct img_create_params c = create_params (j);
+
+  return img_copy_to_stream (j->stream, stream_output_name (j->target_name), &c, j->sources,
+                             j->n_sources, o, err);
+}
+
+static int
 copy (struct job *j, struct img_error *err)
 {
   const struct convert_args *a = j->args;
@@ -220,6 +260,8 @@ copy (struct job *j, struct img_error *err)
   o.salvaged = salvaged;
   o.salvaged_arg = (void *) a;
   o.stats = &j->stats;
+  if (j->stream >= 0)
+    return copy_to_stream (j, &o, err);
   return img_copy (j->dst, j->sources, j->n_sources, &o, err);
 }
 
@@ -233,6 +275,8 @@ finish (struct job *j, struct img_error *err)
 
   j->target = NULL;
   j->dst = NULL;
+  if (j->stream >= 0)
+    return stream_close_output (j->target_name, j->stream, err);
   if (target)
     return img_target_finish (target, err);
   if (j->args->target_cache.mode != IMG_CACHE_UNSAFE)
@@ -263,8 +307,9 @@ set_facts (struct job *j, char **names)
   for (unsigned i = 0; i < j->n_sources; i++)
     img_value_set_string (list, NULL, names[i]);
   img_value_set_string (facts, "target", j->target_name);
-  img_value_set_string (facts, "format", img_driver_name (j->dst));
-  img_value_set_uint (facts, "virtual-size", img_size (j->dst));
+  img_value_set_string (facts, "format", j->dst ? img_driver_name (j->dst)
+                                                 : create_params (j).format);
+  img_value_set_uint (facts, "virtual-size", j->dst ? img_size (j->dst) : j->size);
   img_value_set_uint (facts, "copied", j->size);
   img_value_set_uint (facts, "data", j->stats.data);
   img_value_set_uint (facts, "zero", j->stats.zero);
@@ -292,6 +337,7 @@ convert_run (const struct convert_args *args, int n, char **names)
   struct img_error err = IMG_ERROR_INIT, late;
   int rc;
 
+  j.stream = -1;
   j.sources = calloc (j.n_sources, sizeof *j.sources);
   j.progress = img_progress_new ();
   if (j.sources == NULL || j.progress == NULL)

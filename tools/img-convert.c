@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/i18n.h"
+#include "common/stream.h"
 #include "img-convert.h"
 
 #define MAX_SPARSE (16u << 20)
@@ -145,7 +146,7 @@ run (void *data, int n, char **names)
     return fault;
   if (args->quiet)
     args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON;
+  args->progress.apart = args->output == OUTPUT_JSON || stream_is_stdio (names[n - 1]);
   if (!args->target_cache.given)
     args->target_cache.mode = tool_compat () ? IMG_CACHE_UNSAFE : IMG_CACHE_WRITEBACK;
   fault = convert_run (args, n, names);

@@ -58,6 +58,14 @@ struct img_copy_opts {
 int img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
               const struct img_copy_opts *opts, struct img_error *err);
 
+struct img_create_params; /* blkimg.h */
+/* Writes the sources, one after the other, to FD, from front to back, as a new image as CREATE
+ * says: raw, or a format whose driver can lay it out beforehand (img_driver.layout).  NAME is for
+ * messages.  Nothing but the image is written. */
+int img_copy_to_stream (int fd, const char *name, const struct img_create_params *create,
+                        struct img_node *const *src, unsigned n_src,
+                        const struct img_copy_opts *opts, struct img_error *err);
+
 enum img_compare_result {
   IMG_COMPARE_SAME,
   IMG_COMPARE_CONTENT,

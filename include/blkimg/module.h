@@ -148,6 +148,17 @@ enum {
   IMG_EXTRA_WORKING_DIR = 2 /* as IMG_CHILD_WORKING_DIR */
 };
 
+/* What is to be written in one go, and where the driver puts it. */
+struct img_layout {
+  size_t struct_size;
+  const struct img_extent *data; /* offset, length: all else reads as zero; in order, apart */
+  size_t n_data;
+  /* By the driver, malloc'ed: offset, length, host_offset of whole units that hold all data; both
+   * offsets ascend, and no metadata lies behind the first. */
+  struct img_extent *runs;
+  size_t n_runs;
+};
+
 enum {
   IMG_REPAIR_LEAKS = 1, IMG_REPAIR_ERRORS = 2
 };
@@ -363,6 +374,9 @@ struct img_driver {
   int (*crypt) (struct img_node *node, bool encrypt, void *buf, uint64_t length, uint64_t offset,
                 uint64_t host, struct img_error *err);
   const struct img_aio_ops *aio; /* many requests in flight from one thread; protocols */
+  /* Makes the new image's header and tables, to be followed by the data, when all is written once,
+   * from front to back, into a pipe perhaps: c->file takes no other order.  Sets its size. */
+  int (*layout) (struct img_create *c, struct img_layout *layout, struct img_error *err);
 };
 
 /* ---- codecs: compression that formats share, loaded when first used ---- */

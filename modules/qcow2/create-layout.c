@@ -36,6 +36,14 @@ int
 qcow2_layout_make (struct qcow2_layout *l, const struct qcow2_options *o, uint64_t size,
                    bool tables, bool data, struct img_error *err)
 {
+  uint64_t clusters = img_div_up (size, 1ull << o->cluster_bits);
+  return qcow2_layout_place (l, o, size, tables ? UINT64_MAX : 0, data ? clusters : 0, err);
+}
+
+int
+qcow2_layout_place (struct qcow2_layout *l, const struct qcow2_options *o, uint64_t size,
+                    uint64_t tables, uint64_t clusters, struct img_error *err)
+{
   uint32_t bits = o->cluster_bits, l2_bits = bits - (o->extended ? 4 : 3);
   uint64_t cluster = 1ull << bits;
   *l = (struct qcow2_layout) { .cluster_bits = bits };
@@ -44,8 +52,8 @@ qcow2_layout_make (struct qcow2_layout *l, const struct qcow2_options *o, uint64
   if (l->l1_entries > QCOW2_MAX_L1_BYTES / 8)
     goto too_large;
   l->l1_clusters = img_div_up (l->l1_entries * 8, cluster);
-  l->l2_tables = tables ? l->l1_entries : 0;
-  l->data_clusters = data ? l->guest_clusters : 0;
+  l->l2_tables = img_min (tables, l->l1_entries);
+  l->data_clusters = clusters;
   place_refcounts (l, o, 1 + l->l1_clusters + l->l2_tables + l->data_clusters);
   l->reftable_offset = cluster;
   l->block_offset = l->reftable_offset + (l->reftable_clusters << bits);

@@ -2,123 +2,42 @@
 /* create.c - writes a new image, empty or with all its clusters preallocated.
  *
  * The layout is computed (create-layout.c); every table is then a sequence of numbers that is made
- * in a large buffer and written in large pieces, whatever the size of the image.  The header comes
- * last: what an interrupted create leaves is no image.  Refuses nothing that create-options.c lets
- * pass.
+ * in a large buffer and written in large pieces (emit.c), whatever the size of the image.  The
+ * header comes last: what an interrupted create leaves is no image.  Refuses nothing that
+ * create-options.c lets pass.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "create.h"
+#include "emit.h"
 #include "qcow2.h"
 
-enum { EMIT_BYTES = 1 << 20 };
-
-/* Collects what is written in ascending order. */
-struct emit {
-  struct img_node *file;
-  uint8_t *buf;
-  size_t fill;
-  uint64_t at; /* where buf goes */
-};
-
 static int
-emit_flush (struct emit *e, struct img_error *err)
-{
-  size_t n = e->fill;
-  e->fill = 0;
-  if (n == 0)
-    return 0;
-  if (img_pwrite (e->file, e->buf, n, e->at, 0, err) < 0)
-    return -1;
-  e->at += n;
-  return 0;
-}
-
-/* Goes on at OFFSET; what is skipped stays a hole. */
-static int
-emit_seek (struct emit *e, uint64_t offset, struct img_error *err)
-{
-  if (e->at + e->fill == offset)
-    return 0;
-  if (emit_flush (e, err) < 0)
-    return -1;
-  e->at = offset;
-  return 0;
-}
-
-/* COUNT big-endian entries of 8 bytes: FIRST, FIRST + STEP, ...; GAP zero bytes behind each. */
-static int
-emit_entries (struct emit *e, uint64_t count, uint64_t first, uint64_t step, uint32_t gap,
-              struct img_error *err)
-{
-  while (count > 0) {
-    uint64_t n = img_min (count, (EMIT_BYTES - e->fill) / (8 + gap));
-    if (n == 0) {
-      if (emit_flush (e, err) < 0)
-        return -1;
-      continue;
-    }
-    uint8_t *p = e->buf + e->fill;
-    if (gap)
-      memset (p, 0, n * (8 + gap));
-    for (uint64_t i = 0; i < n; i++, p += 8 + gap, first += step)
-      be64_put (p, first);
-    e->fill += n * (8 + gap);
-    count -= n;
-  }
-  return 0;
-}
-
-/* COUNT refcounts of one.  "Refcount block entry": narrow ones fill a byte from its low end. */
-static int
-emit_ones (struct emit *e, uint64_t count, uint32_t order, struct img_error *err)
-{
-  static const uint8_t narrow[] = { 0xff, 0x55, 0x11 };
-  unsigned per_byte = order < 3 ? 8u >> order : 1, bytes = order < 3 ? 1 : 1u << (order - 3);
-  uint64_t left = order < 3 ? img_div_up (count, per_byte) : count * bytes;
-  uint8_t *last = NULL;
-  while (left > 0) {
-    if (e->fill == EMIT_BYTES && emit_flush (e, err) < 0)
-      return -1;
-    size_t n = (size_t) img_min (left, EMIT_BYTES - e->fill);
-    uint8_t *p = e->buf + e->fill;
-    memset (p, order < 3 ? narrow[order] : 0, n);
-    for (size_t i = bytes - 1; order >= 3 && i < n; i += bytes)
-      p[i] = 1;
-    last = p + n - 1;
-    e->fill += n;
-    left -= n;
-  }
-  if (last && count % per_byte)
-    *last &= (uint8_t) ((1u << ((count % per_byte) << order)) - 1);
-  return 0;
-}
-
-static int
-write_tables (struct emit *e, const struct qcow2_layout *l, const struct qcow2_options *o,
+write_tables (struct qcow2_emit *e, const struct qcow2_layout *l, const struct qcow2_options *o,
               struct img_error *err)
 {
   uint64_t cluster = 1ull << l->cluster_bits;
-  uint64_t first = l->data_clusters ? l->data_offset : 0;
-  if (emit_seek (e, l->reftable_offset, err) < 0
-      || emit_entries (e, l->blocks, l->block_offset, cluster, 0, err) < 0
-      || emit_seek (e, l->block_offset, err) < 0
-      || emit_ones (e, l->end >> l->cluster_bits, o->refcount_order, err) < 0)
+  uint64_t first = l->data_clusters ? l->data_offset : 0, unallocated = 0;
+  if (qcow2_emit_seek (e, l->reftable_offset, err) < 0
+      || qcow2_emit_entries (e, l->blocks, l->block_offset, cluster, NULL, err) < 0
+      || qcow2_emit_seek (e, l->block_offset, err) < 0
+      || qcow2_emit_ones (e, l->end >> l->cluster_bits, o->refcount_order, err) < 0)
     return -1;
   if (l->l2_tables
-      && (emit_seek (e, l->l1_offset, err) < 0
-          || emit_entries (e, l->l2_tables, l->l2_offset | QCOW2_COPIED, cluster, 0, err) < 0
-          || emit_seek (e, l->l2_offset, err) < 0
-          || emit_entries (e, l->guest_clusters, first | QCOW2_COPIED, cluster,
-                           o->extended ? 8 : 0, err) < 0))
+      && (qcow2_emit_seek (e, l->l1_offset, err) < 0
+          || qcow2_emit_entries (e, l->l2_tables, l->l2_offset | QCOW2_COPIED, cluster, NULL, err)
+               < 0
+          || qcow2_emit_seek (e, l->l2_offset, err) < 0
+          || qcow2_emit_entries (e, l->guest_clusters, first | QCOW2_COPIED, cluster,
+                           o->extended ? &unallocated : NULL, err) < 0))
     return -1;
-  return emit_flush (e, err);
+  return qcow2_emit_flush (e, err);
 }
 
-static int
-write_header (struct img_create *c, const struct qcow2_layout *l, const struct qcow2_options *o,
-              uint64_t size, struct img_error *err)
+int
+qcow2_create_header (struct img_create *c, const struct qcow2_layout *l,
+                     const struct qcow2_options *o, uint64_t size, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (1u << l->cluster_bits);
   struct qcow2_header h = {
@@ -194,11 +113,11 @@ qcow2_create (struct img_create *c, struct img_error *err)
   if ((o.data_file && make_data_file (c, &o, size, err) < 0)
       || prepare_file (c, &l, &o, err) < 0)
     return -1;
-  IMG_CLEANUP (free) uint8_t *buf = malloc (EMIT_BYTES);
-  struct emit e = { .file = c->file, .buf = buf };
+  IMG_CLEANUP (free) uint8_t *buf = malloc (QCOW2_EMIT_BYTES);
+  struct qcow2_emit e = { .file = c->file, .buf = buf };
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   if (write_tables (&e, &l, &o, err) < 0)
     return -1;
-  return write_header (c, &l, &o, size, err);
+  return qcow2_create_header (c, &l, &o, size, err);
 }

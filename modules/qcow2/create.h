@@ -38,6 +38,13 @@ struct qcow2_layout {
 int qcow2_layout_make (struct qcow2_layout *l, const struct qcow2_options *o, uint64_t size,
                        bool tables, bool data, struct img_error *err);
 
+/* The same with so many L2 tables (at most all) and data clusters. */
+int qcow2_layout_place (struct qcow2_layout *l, const struct qcow2_options *o, uint64_t size,
+                        uint64_t tables, uint64_t clusters, struct img_error *err);
+/* Writes the header cluster to c->file. */
+int qcow2_create_header (struct img_create *c, const struct qcow2_layout *l,
+                         const struct qcow2_options *o, uint64_t size, struct img_error *err);
+
 /* Guest sizes are whole sectors. */
 int qcow2_round_size (uint64_t *size, struct img_error *err);
 

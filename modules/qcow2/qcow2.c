@@ -234,6 +234,7 @@ static const struct img_driver qcow2_driver = {
   .flush = qcow2_flush,
   .check = qcow2_check,
   .measure = qcow2_measure,
+  .layout = qcow2_lay_out,
   .snapshot = &qcow2_snapshot_ops,
   .set_backing = qcow2_set_backing,
   .make_empty = qcow2_make_empty,

@@ -355,6 +355,7 @@ int qcow2_writer_open (struct qcow2 *q, const struct img_opts *opts, struct img_
 void qcow2_writer_free (struct qcow2_writer *w);
 int qcow2_create (struct img_create *c, struct img_error *err);
 int qcow2_measure (struct img_measure *m, struct img_error *err);
+int qcow2_lay_out (struct img_create *c, struct img_layout *layout, struct img_error *err);
 int qcow2_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
                    unsigned flags, struct img_place *place, struct img_error *err);
 int qcow2_commit (struct img_node *node, const struct img_place *place, struct img_error *err);

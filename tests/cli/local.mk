@@ -22,6 +22,7 @@ cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/qcow2-cut.sh
 cli_tests += %D%/raw.sh
+cli_tests += %D%/stream.sh
 cli_tests += %D%/target.sh
 cli_tests += %D%/template.sh
 TESTS += $(cli_tests)

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Images on standard output, in FIFOs and on character devices: one pass, and nothing but the image.
+. "${top_srcdir:-.}/tests/cli/lib.sh"
+plan
+
+truncate -s 20M a.raw
+awk -v seed="$seed" 'BEGIN { srand (seed)
+  for (i = 0; i < 40; i++) print int (rand () * 20000), int (rand () * 200) + 1 }' |
+  while read -r at n; do
+    dd if=/dev/urandom of=a.raw bs=1k count="$n" seek="$at" conv=notrunc 2>/dev/null
+  done
+truncate -s 20M a.raw
+img-convert -f raw -O qcow2 -c -o cluster_size=4k a.raw c.qcow2
+img-create -q -f qcow2 -b c.qcow2 -F qcow2 top.qcow2
+
+# piped WANTED ARGUMENT...: what arrives shows the same as WANTED
+piped () {
+  want=$1
+  shift
+  img-convert "$@" - 2>err | cat >out.qcow2
+  if [ -s err ]; then
+    fail "nothing is said: $*"
+    diag "$(cat err)"
+  fi
+  ok "consistent: $*" img-check -q out.qcow2
+  ok "the same: $*" img-compare -F raw out.qcow2 "$want"
+}
+for o in cluster_size=64k cluster_size=512 cluster_size=2M extended_l2=on compat=0.10 \
+    refcount_bits=1 refcount_bits=64,cluster_size=4k; do
+  piped a.raw -f raw -O qcow2 -o $o a.raw
+done
+piped a.raw -O qcow2 c.qcow2
+piped a.raw -O qcow2 top.qcow2
+piped a.raw -O qcow2 -S 0 -f raw a.raw
+piped a.raw -O qcow2 -S 64k -f raw a.raw
+cat a.raw a.raw >two.raw
+piped two.raw -O qcow2 -f raw a.raw a.raw
+truncate -s 0 empty.raw
+piped empty.raw -O qcow2 -f raw empty.raw
+truncate -s 5T huge.raw
+img-convert -f raw -O qcow2 huge.raw - | cat >out.qcow2
+ok "an empty image of 5 TiB is small" test "$(wc -c <out.qcow2)" -lt 1000000
+ok "and right" img-check -q out.qcow2
+if command -v qemu-img >/dev/null 2>&1; then
+  img-convert -f raw -O qcow2 a.raw - | cat >out.qcow2
+  ok "qemu-img check" qemu-img check -q out.qcow2
+  ok "qemu-img compare" qemu-img compare -q a.raw out.qcow2
+fi
+
+one=$(img-convert -O qcow2 -m 1 c.qcow2 - | cksum)
+is "$(img-convert -O qcow2 -m 7 c.qcow2 - | cksum)" "$one" "the same bytes for any number of threads"
+
+is "$(img-convert c.qcow2 - | cksum)" "$(cksum <a.raw)" "raw"
+is "$(img-convert -p -m 3 top.qcow2 - 2>err | cksum)" "$(cksum <a.raw)" "raw, with progress"
+like "$(cat err)" '100' "which is on standard error"
+img-convert c.qcow2 - >to-file
+ok "to a regular file" cmp a.raw to-file
+is "$(img-convert c.qcow2 /dev/stdout | cksum)" "$(cksum <a.raw)" "/dev/stdout"
+mkfifo fifo
+cat fifo >from-fifo &
+run_ok "a FIFO" img-convert c.qcow2 fifo
+wait
+ok "all of it" cmp a.raw from-fifo
+ok "it is still a FIFO" test -p fifo
+run_ok "a character device" img-convert c.qcow2 /dev/null
+
+(img-convert c.qcow2 - 2>err; echo $? >rc) | head -c 10000 >/dev/null
+is "$(cat rc)" 1 "the reader goes away"
+like "$(cat err)" 'standard output: .*Broken pipe' "and what is said"
+if [ -w /dev/full ]; then
+  run_fails "no space" 1 img-convert c.qcow2 /dev/full
+  like "$err" '/dev/full: .*No space' "is said"
+fi
+if [ -w /dev/ptmx ]; then
+  run_fails "a terminal" 1 img-convert c.qcow2 /dev/ptmx
+  like "$err" 'not for a terminal' "is said"
+fi
+for o in -c '-b a.raw -F raw' '-o preallocation=full'; do
+  # shellcheck disable=SC2086
+  run_fails "refused: $o" 1 img-convert -O qcow2 $o c.qcow2 -
+  is "$out" "" "nothing is written"
+done
+run_fails "refused: vdi" 1 img-convert -O vdi c.qcow2 -
+like "$err" 'vdi format cannot be written as a stream' "what is said"
+run_fails "refused: JSON beside the image" 1 img-convert --output=json c.qcow2 -
+# In drop-in mode it is the name of a file.
+ln -s "$(command -v img)" qemu-img
+run_ok "drop-in" ./qemu-img convert c.qcow2 -
+is "$out" "" "nothing on standard output"
+ok "a file named -" cmp a.raw ./-

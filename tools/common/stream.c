@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which names are streams. */
+
+#include <config.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/i18n.h"
+#include "common/stream.h"
+#include "common/tool.h"
+
+bool
+stream_is_stdio (const char *name)
+{
+  return !tool_compat () && strcmp (name, "-") == 0;
+}
+
+const char *
+stream_input_name (void)
+{
+  return _("standard input");
+}
+
+const char *
+stream_output_name (const char *name)
+{
+  return stream_is_stdio (name) ? _("standard output") : name;
+}
+
+int
+stream_open_output (const char *name, int *fd, struct img_error *err)
+{
+  struct stat st;
+
+  if (tool_compat ())
+    return 0;
+  if (stream_is_stdio (name)) {
+    *fd = STDOUT_FILENO;
+  } else if (strcmp (name, "/dev/stdout") != 0 &&
+             (stat (name, &st) < 0 || !(S_ISFIFO (st.st_mode) || S_ISCHR (st.st_mode)))) {
+    return 0;
+  } else {
+    *fd = open (name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0)
+      return img_error_errno (err, errno, "%s", name);
+  }
+  if (!isatty (*fd))
+    return 1;
+  stream_close_output (name, *fd, err);
+  return img_error_set (err, EINVAL, _("%s: an image is not for a terminal"),
+                        stream_output_name (name));
+}
+
+int
+stream_close_output (const char *name, int fd, struct img_error *err)
+{
+  if (fd == STDOUT_FILENO)
+    return 0;
+  return close (fd) < 0 ? img_error_errno (err, errno, "%s", name) : 0;
+}
