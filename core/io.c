@@ -87,6 +87,13 @@ img_io_settle (struct img_node *node, struct img_error *err)
   return node->flags & IMG_OPEN_WRITETHROUGH ? img_flush (node, err) : 0;
 }
 
+void
+img_event (struct img_node *child, const char *event)
+{
+  if (child->driver->event)
+    child->driver->event (child, event);
+}
+
 /* ---- reading ---- */
 
 int
@@ -102,6 +109,7 @@ img_io_read_host (struct img_node *node, const struct img_extent *ext, uint8_t *
                           node->filename, (unsigned long long) (ext->offset + data + zero),
                           (unsigned long long) (ext->host_offset + data + zero), child->filename);
   memset (buf + data, 0, (size_t) zero);
+  img_event (child, "read_aio");
   return data ? img_pread (child, buf, data, ext->host_offset, 0, err) : 0;
 }
 
@@ -113,6 +121,8 @@ read_backing (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
   if (ext->offset < size)
     n = img_min (ext->length, size - ext->offset);
   memset (buf + n, 0, (size_t) (ext->length - n));
+  if (n > 0 && node->n_children > 0)
+    img_event (node->children[0].node, "read_backing_aio");
   return n ? img_pread (node->backing, buf, n, ext->offset, 0, err) : 0;
 }
 

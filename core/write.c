@@ -158,6 +158,7 @@ img_write_place (struct img_node *node, const struct img_place *place, uint64_t 
     struct img_node *child = node->children[place->child].node;
     if (img_write_grow (child, at + length, err) < 0)
       return -1;
+    img_event (child, place->flags & IMG_PLACE_ENCODED ? "write_compressed" : "write_aio");
     return place->flags & IMG_PLACE_ZEROES ? write_data (child, buf, length, at, err)
                                            : img_pwrite (child, buf, length, at, 0, err);
   }

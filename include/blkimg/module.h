@@ -80,6 +80,11 @@ int img_node_secret (const struct img_node *node, const char *id, uint8_t **byte
                      struct img_error *err);
 void img_secret_free (uint8_t *bytes, size_t n); /* NULL allowed */
 
+/* Tells CHILD what is about to happen above it, by the names of QEMU's blkdebug events
+ * ("l2_update"), for test devices that make such moments fail.  Any thread; costs nothing
+ * elsewhere. */
+void img_event (struct img_node *child, const char *event);
+
 /* A line for BLKIMG_DEBUG; costs nothing when that is off. */
 void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2, 3);
 
@@ -377,6 +382,7 @@ struct img_driver {
   /* Makes the new image's header and tables, to be followed by the data, when all is written once,
    * from front to back, into a pipe perhaps: c->file takes no other order.  Sets its size. */
   int (*layout) (struct img_create *c, struct img_layout *layout, struct img_error *err);
+  void (*event) (struct img_node *node, const char *event); /* as img_event; any thread */
 };
 
 /* ---- codecs: compression that formats share, loaded when first used ---- */

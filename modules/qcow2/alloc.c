@@ -224,6 +224,7 @@ int
 qcow2_alloc (struct qcow2 *q, uint64_t want, uint64_t *cluster, uint64_t *n,
              struct img_error *err)
 {
+  img_event (q->file, "cluster_alloc");
   if (alloc_gap (q, want, cluster, n, err) < 0
       || (*n == 0 && alloc_end (q, want, cluster, n, err) < 0))
     return -1;
@@ -405,6 +406,8 @@ int
 qcow2_free_now (struct qcow2 *q, struct img_error *err)
 {
   struct qcow2_writer *w = q->writer;
+  if (w->later.n > 0)
+    img_event (q->file, "cluster_free");
   while (w->later.n > 0) {
     struct qcow2_run run = w->later.v[w->later.n - 1];
     int r = drop (q, run.cluster, run.n, err);

@@ -290,6 +290,7 @@ read_group (struct qcow2 *q, struct qcow2_decompress *d, const struct run *run, 
   struct buffer *b = buffer_take (d, img_max (hi - lo, RUN_BYTES), err);
   if (b == NULL)
     return -1;
+  img_event (q->file, "read_compressed");
   int r = img_pread (q->file, b->bytes, hi - lo, lo, 0, err);
   for (; r == 0 && i < *next; i++) {
     struct want want = want_of (q, run, i, req);

@@ -131,6 +131,7 @@ qcow2_l1_write (struct qcow2 *q, struct img_error *err)
     return img_error_set (err, ENOMEM, _("out of memory"));
   for (uint32_t i = 0; i < n; i++)
     be64_put (buf + (size_t) i * 8, q->l1[w->l1_lo + i]);
+  img_event (q->file, "l1_update");
   if (img_pwrite (q->file, buf, (uint64_t) n * 8, q->h.l1_offset + (uint64_t) w->l1_lo * 8, 0,
                   err) < 0)
     return -1;

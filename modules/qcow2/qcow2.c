@@ -115,6 +115,10 @@ make_caches (struct qcow2 *q, const struct img_opts *opts, struct img_error *err
   if (q->l2_cache && (q->flags & IMG_OPEN_RDWR))
     q->rb_cache = qcow2_cache_new (q->file, (uint32_t) q->cluster_size,
                                    img_min (rb ? rb : REFCOUNT_CACHE, MAX_CACHE), err);
+  if (q->l2_cache)
+    qcow2_cache_events (q->l2_cache, "l2_load", "l2_update");
+  if (q->rb_cache)
+    qcow2_cache_events (q->rb_cache, "refblock_load", "refblock_update");
   return q->l2_cache && (q->rb_cache || !(q->flags & IMG_OPEN_RDWR)) ? 0 : -1;
 }
 

@@ -146,6 +146,8 @@ struct qcow2_table {
 
 struct qcow2_cache *qcow2_cache_new (struct img_node *file, uint32_t table_size, uint64_t budget,
                                      struct img_error *err);
+/* The events (img_event) of reading and writing tables. */
+void qcow2_cache_events (struct qcow2_cache *cache, const char *load, const char *update);
 /* Drops everything, dirty or not.  NULL allowed. */
 void qcow2_cache_free (struct qcow2_cache *cache);
 /* The table at OFFSET, read if it is not here.  MORE: bytes of adjoining tables behind it that will

@@ -74,6 +74,7 @@ qcow2_reftable_load (struct qcow2 *q, struct img_error *err)
   w->reftable = malloc (bytes);
   if (w->reftable == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
+  img_event (q->file, "reftable_load");
   if (img_pread (q->file, w->reftable, bytes, q->h.reftable_offset, 0, err) < 0)
     return img_error_prefix (err, _("refcount table at 0x%" PRIx64), q->h.reftable_offset);
   w->reftable_entries = bytes / 8;
@@ -150,6 +151,7 @@ qcow2_reftable_write (struct qcow2 *q, struct img_error *err)
     return img_error_set (err, ENOMEM, _("out of memory"));
   for (uint64_t i = 0; i < n; i++)
     be64_put (buf + i * 8, w->reftable[w->reftable_lo + i]);
+  img_event (q->file, "reftable_update");
   if (img_pwrite (q->file, buf, n * 8, q->h.reftable_offset + w->reftable_lo * 8, 0, err) < 0)
     return -1;
   w->reftable_lo = w->reftable_hi = 0;

@@ -44,6 +44,7 @@ write_l1 (struct qcow2 *q, uint32_t entries, uint64_t offset, struct img_error *
     return img_error_set (err, ENOMEM, _("out of memory"));
   for (uint32_t i = 0; i < entries; i++)
     be64_put (buf + (size_t) i * 8, q->l1[i]);
+  img_event (q->file, "l1_grow_write_table");
   return entries ? img_pwrite (q->file, buf, (uint64_t) entries * 8, offset, 0, err) : 0;
 }
 
@@ -57,6 +58,7 @@ switch_header (struct qcow2 *q, uint64_t size, uint32_t entries, uint64_t l1_off
   q->h.size = size;
   q->h.l1_size = entries;
   q->h.l1_offset = l1_offset;
+  img_event (q->file, "l1_grow_activate_table");
   if (qcow2_header_write (q, q->writer->blank, err) < 0) {
     q->h = old;
     return -1;

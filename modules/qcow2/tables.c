@@ -26,6 +26,7 @@ enum {
 
 struct qcow2_cache {
   struct img_node *file;
+  const char *load, *update; /* events */
   uint32_t size; /* of one table */
   size_t budget; /* tables that we may hold */
   size_t hand, n_dirty;
@@ -169,6 +170,13 @@ claim (struct qcow2_cache *cache, uint64_t offset, bool must)
   return t;
 }
 
+void
+qcow2_cache_events (struct qcow2_cache *cache, const char *load, const char *update)
+{
+  cache->load = load;
+  cache->update = update;
+}
+
 /* ---- loading ---- */
 
 /* Reads N adjoining tables; several go through one buffer. */
@@ -179,6 +187,8 @@ read_run (struct qcow2_cache *cache, struct qcow2_table **run, size_t n, struct 
   if (!img_within (offset, cache->size, img_size (cache->file)))
     return img_error_set (err, EIO, _("table at 0x%" PRIx64 " lies past the end of the file"),
                           offset);
+  if (cache->load)
+    img_event (cache->file, cache->load);
   if (n == 1)
     return img_pread (cache->file, run[0]->bytes, cache->size, offset, 0, err);
 
@@ -399,6 +409,8 @@ write_run (struct qcow2_cache *cache, struct qcow2_table **run, size_t n, uint8_
       memcpy (buf + i * cache->size, run[i]->bytes, cache->size);
     from = buf;
   }
+  if (cache->update)
+    img_event (cache->file, cache->update);
   if (img_pwrite (cache->file, from, (uint64_t) n * cache->size, run[0]->offset, 0, err) < 0)
     return -1;
   pthread_mutex_lock (&cache->lock);

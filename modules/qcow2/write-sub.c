@@ -19,6 +19,7 @@ read_host (struct qcow2 *q, uint8_t *buf, uint64_t length, uint64_t host, struct
   uint64_t size = img_size (q->file);
   uint64_t n = host < size ? img_min (length, size - host) : 0;
   memset (buf + n, 0, length - n);
+  img_event (q->file, "cow_read");
   return n ? img_pread (q->file, buf, n, host, 0, err) : 0;
 }
 
@@ -56,6 +57,7 @@ copy_cluster (struct qcow2 *q, uint64_t guest, uint64_t entry, uint64_t to, uint
   *bitmap = QCOW2_ALL_ALLOCATED;
   if (qcow2_packed_read (q, entry, guest, buf, err) < 0)
     return -1;
+  img_event (q->file, "cow_write");
   return img_pwrite (q->file, buf, q->cluster_size, to, 0, err);
 }
 
