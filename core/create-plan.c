@@ -191,6 +191,7 @@ look_at_backing (struct img_create_plan *plan, const char *path, const char *for
 
   open.flags = IMG_OPENF_INFO;
   open.gate = params->gate;
+  open.objects = params->objects;
   node = img_open (path, &open, err);
   if (node == NULL) {
     img_error_prefix (err, _("Could not open backing image"));
@@ -378,6 +379,7 @@ img_create_plan (struct img_create_plan *plan, const char *name,
   memcpy (&p, params, img_min (params->struct_size, sizeof p));
   *plan = (struct img_create_plan) { .size = p.size, .has_size = p.has_size };
   plan->flags = p.compat ? IMG_CREATE_COMPAT : 0;
+  plan->objects = p.objects;
   if (summary)
     *summary = NULL;
   if (make_plan (plan, name, &p, err) < 0)

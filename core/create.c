@@ -244,7 +244,7 @@ int
 img_create_make (struct img_create_plan *plan, const char *name, const char *path,
                  struct img_error *err)
 {
-  struct work work = { .context = { .gate = IMG_GATE_OPEN } };
+  struct work work = { .context = { .gate = IMG_GATE_OPEN, .objects = plan->objects } };
   bool plain = plan->driver->caps & IMG_CAP_PLAIN, made;
   int rc;
 

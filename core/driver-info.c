@@ -142,6 +142,8 @@ add_module (struct img_value *array, const struct img_manifest *m)
   sub = img_value_add_array (object, "codecs");
   for (size_t i = 0; i < m->codecs.n; i++)
     add_codec (sub, m->codecs.v[i], m->state == IMG_MANIFEST_LOADED);
+  if (m->crypto)
+    img_value_set_string (object, "crypto", m->crypto);
   if (m->state == IMG_MANIFEST_BROKEN)
     img_value_set_string (object, "error", m->error ? m->error : strerror (ENOMEM));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The registry of drivers and codecs.
+/* The registry of drivers, codecs and what encrypts.
  *
  * Owns: the list of modules, when one is loaded, and the core's copies of the drivers' structs: of
  * full size, whatever size the module was built with, so that callbacks it does not know are NULL.
@@ -24,6 +24,7 @@ static struct {
   bool scanned;
   struct img_module_list list;
   IMG_VEC (const struct img_codec *) codecs; /* of loaded modules */
+  const struct img_crypto *crypto;           /* of the first module that has it */
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int
@@ -167,12 +168,35 @@ check_codecs (const struct img_manifest *m, const struct img_module *module, str
   return 0;
 }
 
+/* What MODULE has for encryption; NULL too when it was built before there was any. */
+static const struct img_crypto *
+crypto_of (const struct img_module *module)
+{
+  bool knows = module->struct_size >= offsetof (struct img_module, crypto) + sizeof module->crypto;
+
+  return knows ? module->crypto : NULL;
+}
+
+static int
+check_crypto (const struct img_manifest *m, const struct img_module *module, struct img_error *err)
+{
+  const struct img_crypto *crypto = crypto_of (module);
+
+  if ((crypto == NULL) != (m->crypto == NULL) || (crypto && strcmp (crypto->name, m->crypto) != 0))
+    return img_error_set (err, ENOEXEC, _("'%s' in its manifest is not what its module says"),
+                          "crypto");
+  if (crypto && (crypto->struct_size < sizeof *crypto || crypto->abi != IMG_ABI))
+    return img_error_set (err, ENOEXEC, _("its encryption was made for another module ABI"));
+  return 0;
+}
+
 static int
 take_module (struct img_manifest *m, struct img_error *err)
 {
   const struct img_module *module = m->linked_in ? m->linked_in : img_module_load (m, err);
 
-  if (module == NULL || check_drivers (m, module, err) < 0 || check_codecs (m, module, err) < 0)
+  if (module == NULL || check_drivers (m, module, err) < 0 || check_codecs (m, module, err) < 0 ||
+      check_crypto (m, module, err) < 0)
     return -1;
   if (img_vec_reserve (&registry.codecs, registry.codecs.n + m->codecs.n) < 0)
     return no_memory (err);
@@ -183,6 +207,8 @@ take_module (struct img_manifest *m, struct img_error *err)
   }
   for (size_t i = 0; i < m->codecs.n; i++)
     registry.codecs.v[registry.codecs.n++] = module->codecs[i];
+  if (registry.crypto == NULL)
+    registry.crypto = crypto_of (module);
   return 0;
 }
 
@@ -317,6 +343,28 @@ img_codec_find (const char *name, struct img_error *err)
     img_error_set (err, ENOENT, _("Unknown codec '%s'"), name);
   else if (load (m, err) == 0)
     return loaded_codec (name);
+  return NULL;
+}
+
+const struct img_crypto *
+img_crypto_find (struct img_error *err)
+{
+  IMG_GUARD (&registry.lock);
+  struct img_error first = IMG_ERROR_INIT;
+
+  if (scan (err) < 0)
+    return NULL;
+  for (size_t i = 0; registry.crypto == NULL && i < registry.list.modules.n; i++) {
+    struct img_manifest *m = registry.list.modules.v[i];
+    if (m->crypto && load (m, err) < 0 && first.code == 0)
+      first = *err;
+  }
+  if (registry.crypto)
+    return registry.crypto;
+  if (first.code)
+    *err = first;
+  else
+    img_error_set (err, ENOENT, _("no installed module can encrypt or decrypt"));
   return NULL;
 }
 

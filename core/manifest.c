@@ -280,6 +280,16 @@ read_codec (struct parser *p)
   return img_vec_push (&p->m->codecs, p->words[0]) < 0 ? no_memory (p) : 0;
 }
 
+static int
+read_crypto (struct parser *p)
+{
+  if (valid_name (p) < 0)
+    return -1;
+  p->driver = NULL;
+  p->m->crypto = p->words[0];
+  return 0;
+}
+
 /* ---- lines ---- */
 
 static const struct statement {
@@ -289,7 +299,7 @@ static const struct statement {
   { "magic", read_magic },   { "driver", read_driver },         { "kind", read_kind },
   { "caps", read_caps },     { "threads", read_threads },       { "schemes", read_schemes },
   { "module", read_module }, { "extensions", read_extensions }, { "abi", read_abi },
-  { "codec", read_codec },
+  { "codec", read_codec },   { "crypto", read_crypto },
 };
 
 /* Cuts LINE into words.  False when there are too many or a byte has no place in a text. */

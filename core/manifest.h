@@ -15,6 +15,7 @@
  *   schemes nbd nbd+unix      protocols: what stands before `:` in a name
  *   extensions qcow2 qcow     of file names, without the dot
  *   codec deflate             a codec of this module
+ *   crypto gcrypt             a library for encryption
  *
  * The same facts stand in the module's structs; loading compares them (driver.c).
  *
@@ -52,6 +53,7 @@ struct img_manifest {
   uint32_t abi;
   IMG_VEC (struct img_manifest_driver *) drivers;
   IMG_VEC (const char *) codecs;
+  const char *crypto;                 /* or NULL */
   _Atomic enum img_manifest_state state; /* read without the registry's lock */
   char *error; /* BROKEN: why, one line */
   char *text;  /* what the words above point into */

@@ -227,7 +227,7 @@ check_abi (const struct img_module *module, struct img_error *err)
 {
   if (module == NULL)
     return img_error_set (err, ENOEXEC, _("its entry function returns nothing"));
-  if (module->struct_size < sizeof *module)
+  if (module->struct_size < offsetof (struct img_module, crypto))
     return img_error_set (err, ENOEXEC, _("its description is only %zu bytes"),
                           module->struct_size);
   if (module->abi != IMG_ABI)

@@ -397,6 +397,7 @@ img_open_displayed (const char *name, const char *display, const struct img_open
   context->gate = p.gate;
   context->cache = p.cache;
   context->openf = p.flags;
+  context->objects = p.objects;
   if (img_spec_parse (&spec, name, p.flags & IMG_OPENF_IMAGE_OPTS, err) == 0) {
     node = open_top (&spec, &p, more, display, context, err);
     img_spec_release (&spec);

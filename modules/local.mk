@@ -19,6 +19,7 @@ include %D%/deflate/local.mk
 include %D%/nbd/local.mk
 include %D%/null/local.mk
 include %D%/file/local.mk
+include %D%/gcrypt/local.mk
 include %D%/qcow2/local.mk
 include %D%/raw/local.mk
 include %D%/vdi/local.mk

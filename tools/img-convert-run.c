@@ -158,6 +158,7 @@ create_params (const struct job *j)
   c.backing_format = a->backing_format;
   c.compat = tool_compat ();
   c.gate = image_gate (&a->image);
+  c.objects = a->image.objects;
   return c;
 }
 

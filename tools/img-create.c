@@ -48,6 +48,7 @@ run (void *data, int n, char **operands)
   char *summary = NULL;
   int rc;
 
+  p.objects = args->image.objects;
   p.format = args->image.format ? args->image.format : "raw";
   if (opt_wants_help (args->options))
     return opt_print_create_options (p.format, n > 0 ? operands[0] : NULL);

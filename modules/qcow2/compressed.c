@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool.h"
 #include "qcow2.h"
 
 enum {
@@ -33,7 +34,7 @@ struct kept {
 struct qcow2_decompress {
   const struct img_codec *codec;
   struct img_codec_params params;
-  struct qcow2_pool decoders, buffers, clusters;
+  struct idle_pool decoders, buffers, clusters;
   pthread_mutex_t lock; /* of what follows */
   struct kept kept[MAX_KEPT];
   unsigned n_kept;
@@ -65,7 +66,7 @@ buffer_free (void *x)
 static struct buffer *
 buffer_take (struct qcow2_decompress *d, uint64_t size, struct img_error *err)
 {
-  struct buffer *b = qcow2_pool_take (&d->buffers);
+  struct buffer *b = idle_pool_take (&d->buffers);
   if (b == NULL)
     b = calloc (1, sizeof *b);
   if (b && b->size < size) {
@@ -87,9 +88,9 @@ qcow2_decompress_free (struct qcow2_decompress *d)
 {
   if (d == NULL)
     return;
-  qcow2_pool_clear (&d->decoders, d->codec->decoder_free);
-  qcow2_pool_clear (&d->buffers, buffer_free);
-  qcow2_pool_clear (&d->clusters, free);
+  idle_pool_clear (&d->decoders, d->codec->decoder_free);
+  idle_pool_clear (&d->buffers, buffer_free);
+  idle_pool_clear (&d->clusters, free);
   for (unsigned i = 0; i < MAX_KEPT; i++)
     free (d->kept[i].bytes);
   pthread_mutex_destroy (&d->lock);
@@ -116,9 +117,9 @@ decompress_of (struct qcow2 *q, struct img_error *err)
   d->params = (struct img_codec_params) {
     .struct_size = sizeof d->params, .window_bits = 12, .framing = IMG_FRAMING_RAW,
   };
-  qcow2_pool_init (&d->decoders);
-  qcow2_pool_init (&d->buffers);
-  qcow2_pool_init (&d->clusters);
+  idle_pool_init (&d->decoders);
+  idle_pool_init (&d->buffers);
+  idle_pool_init (&d->clusters);
   d->n_kept = (unsigned) img_max (2, img_min (MAX_KEPT, KEPT_BYTES >> q->cluster_bits));
   pthread_mutex_init (&d->lock, NULL);
   return q->decompress = d;
@@ -190,13 +191,13 @@ static int
 decode (struct qcow2 *q, struct qcow2_decompress *d, const struct want *want, const uint8_t *in,
         uint64_t in_length, uint8_t *out, struct img_error *err)
 {
-  void *decoder = qcow2_pool_take (&d->decoders);
+  void *decoder = idle_pool_take (&d->decoders);
   if (decoder == NULL)
     decoder = d->codec->decoder_new (&d->params, err);
   if (decoder == NULL)
     return -1;
   int r = d->codec->decode (decoder, in, in_length, out, q->cluster_size, err);
-  qcow2_pool_put (&d->decoders, decoder, d->codec->decoder_free);
+  idle_pool_put (&d->decoders, decoder, d->codec->decoder_free);
   if (r == 0)
     return 0;
   uint64_t host, length;
@@ -235,7 +236,7 @@ kept_add (struct qcow2_decompress *d, const struct want *want, uint8_t *bytes)
   };
   pthread_mutex_unlock (&d->lock);
   if (old)
-    qcow2_pool_put (&d->clusters, old, free);
+    idle_pool_put (&d->clusters, old, free);
 }
 
 static int
@@ -244,7 +245,7 @@ decode_want (struct qcow2 *q, struct qcow2_decompress *d, const struct want *wan
 {
   if (want->length == q->cluster_size)
     return decode (q, d, want, in, in_length, want->out, err);
-  uint8_t *cluster = qcow2_pool_take (&d->clusters);
+  uint8_t *cluster = idle_pool_take (&d->clusters);
   if (cluster == NULL)
     cluster = malloc (q->cluster_size);
   if (cluster == NULL)
@@ -298,7 +299,7 @@ read_group (struct qcow2 *q, struct qcow2_decompress *d, const struct run *run, 
     qcow2_packed_range (q, want.entry, &at, &length);
     r = decode_want (q, d, &want, b->bytes + (at - lo), img_min (length, hi - at), err);
   }
-  qcow2_pool_put (&d->buffers, b, buffer_free);
+  idle_pool_put (&d->buffers, b, buffer_free);
   return r;
 }
 

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool.h"
 #include "write.h"
 
 struct qcow2_encoding {
   const struct img_codec *codec;
   struct img_codec_params params;
-  struct qcow2_pool encoders;
+  struct idle_pool encoders;
 };
 
 void
@@ -21,7 +22,7 @@ qcow2_encoding_free (struct qcow2_encoding *e)
 {
   if (e == NULL)
     return;
-  qcow2_pool_clear (&e->encoders, e->codec->encoder_free);
+  idle_pool_clear (&e->encoders, e->codec->encoder_free);
   free (e);
 }
 
@@ -52,7 +53,7 @@ encoding_of (struct qcow2 *q, struct img_error *err)
     .struct_size = sizeof e->params, .level = w->level, .window_bits = 12,
     .framing = IMG_FRAMING_RAW,
   };
-  qcow2_pool_init (&e->encoders);
+  idle_pool_init (&e->encoders);
   return w->encoding = e;
 }
 
@@ -75,13 +76,13 @@ qcow2_encode (struct img_node *node, const void *in, size_t length, void *out, s
     memcpy (whole, in, length);
     in = whole;
   }
-  void *encoder = qcow2_pool_take (&e->encoders);
+  void *encoder = idle_pool_take (&e->encoders);
   if (encoder == NULL)
     encoder = e->codec->encoder_new (&e->params, err);
   if (encoder == NULL)
     return -1;
   cap = img_min (cap, q->cluster_size - 1);
   int r = e->codec->encode (encoder, in, q->cluster_size, out, cap, out_length, err);
-  qcow2_pool_put (&e->encoders, encoder, e->codec->encoder_free);
+  idle_pool_put (&e->encoders, encoder, e->codec->encoder_free);
   return r;
 }

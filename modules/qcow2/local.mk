@@ -30,7 +30,6 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/map.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/measure.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/overlap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pack.c
-modules_qcow2_libqcow2_la_SOURCES += %D%/pool.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/refcount.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/resize.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/snapshot.c
@@ -43,6 +42,7 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/write.c %D%/write.h
 modules_qcow2_libqcow2_la_SOURCES += %D%/writer.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/zero.c
 modules_qcow2_libqcow2_la_CPPFLAGS = $(module_cppflags)
+modules_qcow2_libqcow2_la_LIBADD = modules/common/libmodcommon.la
 
 if MODULE_QCOW2
 module_LTLIBRARIES += modules/qcow2.la

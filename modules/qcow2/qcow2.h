@@ -175,19 +175,6 @@ void qcow2_cache_forget (struct qcow2_cache *cache, uint64_t offset, uint64_t le
 /* All of them. */
 void qcow2_cache_forget_all (struct qcow2_cache *cache);
 
-/* ---- idle encoders, decoders, buffers: one thread at a time uses each ---- */
-
-struct qcow2_pool {
-  pthread_mutex_t lock;
-  void **idle;
-  size_t n, cap;
-};
-void qcow2_pool_init (struct qcow2_pool *pool);
-void *qcow2_pool_take (struct qcow2_pool *pool); /* NULL: none idle, make one */
-/* Gives X back; when there is no room for it, frees it by FREE. */
-void qcow2_pool_put (struct qcow2_pool *pool, void *x, void (*free) (void *));
-void qcow2_pool_clear (struct qcow2_pool *pool, void (*free) (void *));
-
 /* ---- the state of one open image ---- */
 
 struct qcow2_writer;     /* write.h */

@@ -21,7 +21,7 @@ none "the core includes its own headers and the public ones" "$(
 # Codecs and network libraries are modules: a program that does not use one must not load it.
 none "the core uses libltdl and jansson only" "$(
   includes '^core/' |
-    grep -E '<(zlib|zstd|libdeflate|isa-l|igzip_lib|libnbd|curl/|openssl/|gnutls/|check)' )"
+    grep -E '<(zlib|zstd|libdeflate|isa-l|igzip_lib|libnbd|curl/|openssl/|gcrypt|gnutls/|check)' )"
 
 none "modules include <blkimg/module.h>, its helpers, their folder and modules/common" "$(
   includes '^modules/' | while read -r file header; do

@@ -43,6 +43,9 @@ endif
 if MODULE_DEFLATE
 unit_tests += %D%/test-deflate
 endif
+if MODULE_GCRYPT
+unit_tests += %D%/test-cipher
+endif
 if MODULE_ZSTD
 unit_tests += %D%/test-zstd
 endif
@@ -77,6 +80,9 @@ TESTS += $(unit_tests)
 tests_unit_test_deflate_SOURCES = %D%/test-deflate.c %D%/codec.c %D%/codec.h $(deflate_sources)
 tests_unit_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) $(MODULE_DEFLATE_CFLAGS)
 tests_unit_test_deflate_LDADD = $(LDADD) $(MODULE_DEFLATE_LIBS)
+tests_unit_test_cipher_SOURCES = %D%/test-cipher.c
+tests_unit_test_cipher_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)/modules/common
+tests_unit_test_cipher_LDADD = modules/common/libmodcommon.la $(unit_shared)
 tests_unit_test_zstd_SOURCES = %D%/test-zstd.c %D%/codec.c %D%/codec.h modules/zstd/zstd.c
 tests_unit_test_zstd_CPPFLAGS = $(AM_CPPFLAGS) $(MODULE_ZSTD_CFLAGS)
 tests_unit_test_zstd_LDADD = $(LDADD) $(MODULE_ZSTD_LIBS)

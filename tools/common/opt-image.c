@@ -23,42 +23,29 @@ opt_set_cache (void *field, const char *arg, struct img_error *err)
 
 /* ---- objects ---- */
 
-/* Types that users of qemu-img give. */
-static const char *const object_types[] = {
-  "secret", "secret_keyring", "tls-creds-x509", "tls-creds-psk", "tls-creds-anon",
-  "throttle-group", "iothread", "main-loop", "authz-simple", "authz-list", "authz-list-file",
-  "authz-pam", "pr-manager-helper", NULL
-};
+/* They outlive every image that a command opens; what is secret is wiped at the end. */
+static struct img_objects *objects;
 
-IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
-
-static bool
-known_type (const char *type)
+static void
+free_objects (void)
 {
-  for (int i = 0; object_types[i]; i++)
-    if (strcmp (object_types[i], type) == 0)
-      return true;
-  return false;
+  img_objects_free (objects);
+  objects = NULL;
 }
 
 int
 opt_set_object (void *field, const char *arg, struct img_error *err)
 {
-  unsigned *count = field;
-  IMG_CLEANUP (img_opts_free) struct img_opts *opts = img_opts_new ();
-  const char *type;
+  struct img_objects **all = field;
 
-  if (opts == NULL)
-    tool_no_memory ();
-  if (img_opts_parse (opts, arg, "qom-type", err) < 0)
-    return -1;
-  type = img_opts_get (opts, "qom-type");
-  if (type == NULL || !known_type (type))
-    return img_error_set (err, EINVAL, _("unknown object type '%s'"), type ? type : "");
-  if (img_opts_get (opts, "id") == NULL)
-    return img_error_set (err, EINVAL, _("an object needs an id"));
-  ++*count;
-  return 0;
+  if (objects == NULL) {
+    objects = img_objects_new ();
+    if (objects == NULL)
+      tool_no_memory ();
+    atexit (free_objects);
+  }
+  *all = objects;
+  return img_objects_add (objects, arg, err);
 }
 
 /* ---- opening ---- */
@@ -82,6 +69,7 @@ image_open_params (const struct image_args *image, unsigned flags)
             (tool_compat () ? IMG_OPENF_COMPAT : 0);
   p.cache = image->cache;
   p.gate = image_gate (image);
+  p.objects = image->objects;
   return p;
 }
 

@@ -13,7 +13,7 @@ struct image_args {
   const char *format;
   bool image_opts, share, untrusted, trust;
   enum img_cache cache;
-  unsigned n_objects; /* checked, then dropped: no driver looks one up yet */
+  struct img_objects *objects; /* NULL: there was no --object */
 };
 
 int opt_set_cache (void *field, const char *arg, struct img_error *err);
@@ -31,7 +31,7 @@ int opt_set_object (void *field, const char *arg, struct img_error *err);
   OPT_CALL_ROW (l, n, N_("MODE"), opt_set_cache, args, field,                         \
                 N_("none, writeback, writethrough, directsync or unsafe"))
 #define OPT_OBJECT_ROW(args, image) \
-  OPT_CALL_ROW (0, "object", N_("TYPE,id=ID,..."), opt_set_object, args, image.n_objects, \
+  OPT_CALL_ROW (0, "object", N_("TYPE,id=ID,..."), opt_set_object, args, image.objects, \
                 N_("define a secret or another object"))
 #define OPT_TRUST_ROWS(args, image)                                                       \
   OPT_FLAG_ROW (0, "untrusted", args, image.untrusted,                                    \

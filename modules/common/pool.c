@@ -5,10 +5,12 @@
  */
 #include <stdlib.h>
 
-#include "qcow2.h"
+#include <blkimg/cleanup.h>
+
+#include "pool.h"
 
 void
-qcow2_pool_init (struct qcow2_pool *pool)
+idle_pool_init (struct idle_pool *pool)
 {
   pthread_mutex_init (&pool->lock, NULL);
   pool->idle = NULL;
@@ -16,14 +18,14 @@ qcow2_pool_init (struct qcow2_pool *pool)
 }
 
 void *
-qcow2_pool_take (struct qcow2_pool *pool)
+idle_pool_take (struct idle_pool *pool)
 {
   IMG_GUARD (&pool->lock);
   return pool->n ? pool->idle[--pool->n] : NULL;
 }
 
 void
-qcow2_pool_put (struct qcow2_pool *pool, void *x, void (*free_x) (void *))
+idle_pool_put (struct idle_pool *pool, void *x, void (*free_x) (void *))
 {
   pthread_mutex_lock (&pool->lock);
   if (pool->n == pool->cap) {
@@ -44,7 +46,7 @@ qcow2_pool_put (struct qcow2_pool *pool, void *x, void (*free_x) (void *))
 }
 
 void
-qcow2_pool_clear (struct qcow2_pool *pool, void (*free_x) (void *))
+idle_pool_clear (struct idle_pool *pool, void (*free_x) (void *))
 {
   for (size_t i = 0; i < pool->n; i++)
     free_x (pool->idle[i]);
