@@ -191,11 +191,34 @@ remove_all (struct img_target *t)
     img_debug (NULL, "%s: cannot be cut to nothing", t->final);
 }
 
+/* What the user said of opening, and what was said at creation and opening needs as well. */
+static struct img_opts *
+open_opts (const struct img_target *t, const struct img_opts *extra)
+{
+  struct img_opts *opts = extra ? img_opts_copy (extra) : img_opts_new ();
+  const struct img_optdesc *d = t->plan.driver->create_opts;
+
+  for (; opts && d && d->name; d++) {
+    const char *value = img_opts_get (t->plan.opts, d->name);
+    if (!(d->flags & IMG_OPTF_OPEN) || value == NULL || img_opts_get (opts, d->name))
+      continue;
+    if (img_opts_set (opts, d->name, value, &(struct img_error) IMG_ERROR_INIT) < 0) {
+      img_opts_free (opts);
+      return NULL;
+    }
+  }
+  return opts;
+}
+
 static int
 open_new (struct img_target *t, const struct img_open_params *open, struct img_error *err)
 {
   struct img_open_params p = img_open_params_now (open);
+  IMG_CLEANUP (img_opts_free) struct img_opts *opts = open_opts (t, p.extra);
 
+  if (opts == NULL)
+    return img_error_errno (err, ENOMEM, "%s", t->name);
+  p.extra = opts;
   p.format = t->plan.driver->name;
   p.flags = (p.flags | IMG_OPENF_RDWR) & ~(unsigned) IMG_OPENF_IMAGE_OPTS;
   if (t->plan.flags & IMG_CREATE_COMPAT)
