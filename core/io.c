@@ -263,9 +263,10 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
   if (node->driver->resize == NULL)
     return img_error_set (err, ENOTSUP, _("%s: the %s driver cannot change the size"),
                           node->filename, node->driver->name);
+  node->told_size = false;
   if (node->driver->resize (node, size, prealloc, flags, err) < 0)
     return img_io_blame (node, err);
-  if (atomic_load (&node->size) == before) /* else the driver has rounded it and said so */
+  if (!node->told_size) /* else the driver may have rounded it */
     atomic_store (&node->size, size);
   return 0;
 }
@@ -277,7 +278,9 @@ clear_growth (struct img_node *node, uint64_t before, struct img_error *err)
   uint64_t size = atomic_load (&node->size), end = before;
   if (node->driver->reserve == NULL || size <= before)
     return 0;
-  if (!img_round_up (before, img_max (node->limits.alloc_unit, 1), &end))
+  /* Of a disk that was made smaller the whole last cluster may be there. */
+  uint64_t unit = img_max (node->limits.alloc_unit, node->limits.encode_unit);
+  if (!img_round_up (before, img_max (unit, 1), &end))
     end = size;
   if (node->backing)
     end = img_max (end, atomic_load (&node->backing->size));

@@ -66,6 +66,7 @@ core_libblkimgcore_la_SOURCES += %D%/object.c
 core_libblkimgcore_la_SOURCES += %D%/object.h
 core_libblkimgcore_la_SOURCES += %D%/op-check.c
 core_libblkimgcore_la_SOURCES += %D%/op-measure.c
+core_libblkimgcore_la_SOURCES += %D%/op-snapshot.c
 core_libblkimgcore_la_SOURCES += %D%/open-chain.c
 core_libblkimgcore_la_SOURCES += %D%/open-file.c
 core_libblkimgcore_la_SOURCES += %D%/open-opts.c

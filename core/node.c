@@ -145,6 +145,7 @@ void
 img_node_set_size (struct img_node *node, uint64_t bytes)
 {
   atomic_store (&node->size, bytes);
+  node->told_size = true;
 }
 
 struct img_limits *

@@ -57,6 +57,7 @@ struct img_node {
   pthread_mutex_t lazy;            /* guards the making of the two above, and the list below */
   struct img_crypt_room *rooms;    /* idle buffers for encryption (crypt.c) */
   bool sequential; /* written once, from front to back (stream-out.c) */
+  bool told_size; /* by the driver, in the resize that runs: img_node_set_size was called */
 };
 
 /* Protocols and filters move bytes themselves; of formats the core asks where the bytes are. */

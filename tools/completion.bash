@@ -47,4 +47,4 @@ _img ()
 }
 
 complete -o filenames -F _img img img-check img-compare img-convert img-create img-info img-map \
-  img-measure img-modules
+  img-measure img-modules img-resize img-snapshot

@@ -52,6 +52,12 @@ static const struct entry commands[] = {
     "[--output=ofmt] [-O output_fmt] [-o options] [--size N | [--object objectdef] [--image-opts] "
     "[-f fmt] [-l snapshot_param] filename]" },
   { "modules", N_("print which formats, protocols and codecs are installed"), NULL },
+  { "resize", N_("make an image larger or smaller"),
+    "[--object objectdef] [--image-opts] [-f fmt] [--preallocation=prealloc] [-q] [--shrink] "
+    "filename [+ | -]size" },
+  { "snapshot", N_("list, make, apply and delete internal snapshots"),
+    "[--object objectdef] [--image-opts] [-U] [-q] [-l | -a snapshot | -c snapshot | -d snapshot] "
+    "filename" },
   { NULL, NULL, NULL }
 };
 

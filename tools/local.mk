@@ -105,6 +105,22 @@ tools_img_modules_LDADD = $(tools_ldadd)
 command_pods += %D%/img-modules.pod
 command_pages += %D%/img-modules.1
 
+bin_PROGRAMS += tools/img-resize
+tools_img_resize_SOURCES = %D%/img-resize.c
+tools_img_resize_CPPFLAGS = $(tools_cppflags)
+tools_img_resize_LDFLAGS = $(tools_ldflags)
+tools_img_resize_LDADD = $(tools_ldadd)
+command_pods += %D%/img-resize.pod
+command_pages += %D%/img-resize.1
+
+bin_PROGRAMS += tools/img-snapshot
+tools_img_snapshot_SOURCES = %D%/img-snapshot.c
+tools_img_snapshot_CPPFLAGS = $(tools_cppflags)
+tools_img_snapshot_LDFLAGS = $(tools_ldflags)
+tools_img_snapshot_LDADD = $(tools_ldadd)
+command_pods += %D%/img-snapshot.pod
+command_pages += %D%/img-snapshot.1
+
 EXTRA_DIST += $(command_pods)
 if HAVE_POD2MAN
 man1_MANS += $(command_pages)

@@ -130,6 +130,21 @@ struct img_measure; /* module.h */
 int img_measure (const char *format, const char *options, struct img_measure *m,
                  struct img_error *err);
 
+/* ---- internal snapshots ---- */
+
+/* An array of objects as `info` has them under "snapshots": id name vm-state-size date-sec ...;
+ * empty where the format has none. */
+struct img_value *img_snapshot_list (struct img_node *node, struct img_error *err);
+/* Keeps the present state as NAME; keeps no state of a machine.  DATE: when that was.  It has
+ * reached the disk when this returns, as with the two below; wherever they are interrupted the
+ * image is as before or as after. */
+int img_snapshot_create (struct img_node *node, const char *name, uint64_t date_sec,
+                         uint32_t date_nsec, struct img_error *err);
+/* The image is again as it was, in size too; what it is now is lost.  An ID goes before a name. */
+int img_snapshot_apply (struct img_node *node, const char *id_or_name, struct img_error *err);
+/* A name goes before an ID; of several with one name the oldest entry goes. */
+int img_snapshot_remove (struct img_node *node, const char *id_or_name, struct img_error *err);
+
 /* ---- drivers and modules ---- */
 
 struct img_driver; /* module.h */

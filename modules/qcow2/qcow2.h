@@ -291,6 +291,7 @@ struct qcow2_snapshot {
   uint64_t disk_size; /* the image's where the entry does not say */
   uint64_t icount;    /* UINT64_MAX: none */
   bool has_icount;
+  uint64_t at; /* file offset of the entry */
 };
 struct qcow2_snapshots {
   struct qcow2_snapshot *v;
@@ -300,6 +301,9 @@ struct qcow2_snapshots {
 /* Reads the snapshot table; free *S in any case. */
 int qcow2_snapshots_read (struct qcow2 *q, struct qcow2_snapshots *s, struct img_error *err);
 void qcow2_snapshots_free (struct qcow2_snapshots *s);
+/* The numbers that an entry gives must hold before they are used. */
+int qcow2_snapshot_judge (const struct qcow2 *q, const struct qcow2_snapshot *s,
+                          struct img_error *err);
 
 enum { QCOW2_BITMAP_IN_USE = 1, QCOW2_BITMAP_AUTO = 2, QCOW2_BITMAP_EXTRA_OK = 4 };
 struct qcow2_bitmap {
@@ -359,6 +363,10 @@ int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc preall
 int qcow2_flush (struct img_node *node, struct img_error *err);
 int qcow2_set_backing (struct img_node *node, const char *name, const char *format,
                        struct img_error *err);
+int qcow2_snapshot_create (struct img_node *node, const char *name, uint64_t date_sec,
+                           uint32_t date_nsec, struct img_error *err);
+int qcow2_snapshot_apply (struct img_node *node, const char *id_or_name, struct img_error *err);
+int qcow2_snapshot_remove (struct img_node *node, const char *id_or_name, struct img_error *err);
 int qcow2_make_empty (struct img_node *node, struct img_error *err);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resize.c - makes the guest disk larger.
+/* resize.c - makes the guest disk larger; smaller is shrink.c's.
  *
  * Everything changed so far is written out first; then the L1 table, longer or moved, then the
  * header: each step leaves an image.  The core zeroes what the new part would show of the old
- * last cluster or of a longer backing image.  Refuses: shrinking (not written yet), version 2
- * images with snapshots (their entries do not say how large the disk was), disks that would grow
- * over VM state.
+ * last cluster or of a longer backing image.  Refuses: version 2 images with snapshots (their
+ * entries do not say how large the disk was), disks that would grow over VM state.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -168,23 +167,43 @@ preallocate (struct qcow2 *q, uint64_t from, enum img_prealloc prealloc, struct 
 /* ---- the callback ---- */
 
 static int
-judge (const struct qcow2 *q, uint64_t size, struct img_error *err)
+judge (const struct qcow2 *q, struct img_error *err)
 {
-  if (size < q->h.size)
-    return img_error_set (err, ENOTSUP, _("this version cannot shrink qcow2 images"));
   if (q->h.version < 3 && q->h.n_snapshots > 0)
     return img_error_set (err, ENOTSUP, _("a version 2 image with snapshots cannot be resized"));
   return 0;
 }
 
 static int
-resize_data (struct qcow2 *q, uint64_t size, enum img_prealloc prealloc, struct img_error *err)
+grow_data (struct qcow2 *q, uint64_t size, enum img_prealloc prealloc, struct img_error *err)
 {
   if (q->data == q->file || img_size (q->data) >= size)
     return 0;
   if (prealloc == IMG_PREALLOC_METADATA)
     prealloc = IMG_PREALLOC_OFF;
   return img_resize (q->data, size, prealloc, 0, err);
+}
+
+/* Where the data file is a device it stays as long as it is. */
+static int
+shrink_data (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  struct img_error why = IMG_ERROR_INIT;
+  if (q->data == q->file || img_size (q->data) <= size
+      || img_resize (q->data, size, IMG_PREALLOC_OFF, IMG_RESIZE_SHRINK, &why) == 0
+      || why.code == ENOTSUP)
+    return 0;
+  *err = why;
+  return -1;
+}
+
+static int
+shrink (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  pthread_rwlock_wrlock (&q->lock);
+  int r = qcow2_shrink (q, size, err);
+  pthread_rwlock_unlock (&q->lock);
+  return r < 0 ? -1 : shrink_data (q, size, err);
 }
 
 int
@@ -198,10 +217,18 @@ qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, 
     return img_error_set (err, EROFS, _("the image is not open for writing"));
   if (size > INT64_MAX || !img_round_up (size, 512, &size))
     return img_error_set (err, EFBIG, _("the image size is too large"));
-  if (judge (q, size, err) < 0 || resize_data (q, size, prealloc, err) < 0)
+  if (size == old) {
+    img_node_set_size (node, size);
+    return 0;
+  }
+  if (judge (q, err) < 0)
+    return -1;
+  if (size < old)
+    return shrink (q, size, err);
+  if (grow_data (q, size, prealloc, err) < 0)
     return -1;
   pthread_rwlock_wrlock (&q->lock);
-  int r = size > old ? grow (q, size, err) : 0;
+  int r = grow (q, size, err);
   if (r == 0)
     img_node_set_size (node, size);
   if (r == 0 && (prealloc != IMG_PREALLOC_OFF || q->raw_data))

@@ -3,7 +3,7 @@
  *
  * Owns: reading the table, whose entries have variable length, in pieces and with a cap; and
  * putting a snapshot's L1 table in the place of the active one when the image is open read-only.
- * Refuses: to change anything.
+ * Refuses: to change anything; that is snapshot-change.c's.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -73,6 +73,7 @@ read_entry (struct reader *reader, struct qcow2_snapshot *s, struct img_error *e
   s->name = strndup ((const char *) p + ENTRY_BYTES + s->extra_size + id, name);
   if (s->id == NULL || s->name == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
+  s->at = reader->pos;
   reader->pos += (length + 7) & ~7ull;
   return 0;
 }
@@ -155,9 +156,9 @@ find (const struct qcow2_snapshots *all, const char *id, const char *name)
   return NULL;
 }
 
-/* The numbers that an entry gives must hold before they are used. */
-static int
-judge (const struct qcow2 *q, const struct qcow2_snapshot *s, struct img_error *err)
+int
+qcow2_snapshot_judge (const struct qcow2 *q, const struct qcow2_snapshot *s,
+                      struct img_error *err)
 {
   uint64_t bytes = (uint64_t) s->l1_size * 8;
   uint64_t need_entries = img_div_up (s->disk_size, 1ull << (q->cluster_bits + q->l2_bits));
@@ -180,7 +181,7 @@ judge (const struct qcow2 *q, const struct qcow2_snapshot *s, struct img_error *
 static int
 show (struct qcow2 *q, const struct qcow2_snapshot *s, struct img_error *err)
 {
-  if (judge (q, s, err) < 0)
+  if (qcow2_snapshot_judge (q, s, err) < 0)
     return -1;
   uint64_t bytes = (uint64_t) s->l1_size * 8;
   IMG_CLEANUP (free) uint64_t *l1 = malloc (bytes + 8);
@@ -218,4 +219,7 @@ const struct img_snapshot_ops qcow2_snapshot_ops = {
   .struct_size = sizeof qcow2_snapshot_ops,
   .list = list,
   .select = select_one,
+  .create = qcow2_snapshot_create,
+  .apply = qcow2_snapshot_apply,
+  .remove = qcow2_snapshot_remove,
 };

@@ -116,7 +116,8 @@ qcow2_turn_take_blocks (struct qcow2_turn *t, struct img_error *err)
   uint64_t per = 1ull << t->q->rb_bits, n = 0;
   for (uint64_t i = 0; i < t->q->writer->reftable_entries; i++) {
     struct qcow2_block_move move = { .index = i };
-    if (next_group (t, i * per, (i + 1) * per) < (i + 1) * per
+    uint64_t old = t->q->writer->reftable[i];
+    if ((next_group (t, i * per, (i + 1) * per) < (i + 1) * per || (old && old >= t->above))
         && img_vec_push (&t->blocks, move) < 0)
       return img_error_set (err, ENOMEM, _("out of memory"));
   }

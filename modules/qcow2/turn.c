@@ -27,7 +27,7 @@ init_counts (struct qcow2_turn *t, struct qcow2_checker *c, struct img_error *er
 int
 qcow2_turn_init (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size, struct img_error *err)
 {
-  *t = (struct qcow2_turn) { .q = q, .h = q->h };
+  *t = (struct qcow2_turn) { .q = q, .h = q->h, .above = UINT64_MAX };
   t->h.l1_size = l1_size;
   if (qcow2_begin (q, err) < 0 || qcow2_write_out (q, err) < 0)
     return -1;
@@ -77,12 +77,15 @@ qcow2_turn_take_some (struct qcow2_turn *t, uint64_t *n, uint64_t *offset, struc
 int
 qcow2_turn_take (struct qcow2_turn *t, uint64_t n, uint64_t *offset, struct img_error *err)
 {
-  uint64_t cluster;
+  uint64_t cluster, got = n;
   *offset = 0;
   if (n == 0)
     return 0;
-  if (n == 1)
-    return qcow2_turn_take_some (t, &n, offset, err);
+  if (qcow2_alloc (t->q, n, &cluster, &got, err) < 0)
+    return -1;
+  if (got == n)
+    return took (t, cluster, n, offset, err);
+  qcow2_unalloc (t->q, cluster, got); /* a gap that is too small */
   return qcow2_alloc_whole (t->q, n, &cluster, err) < 0 ? -1 : took (t, cluster, n, offset, err);
 }
 

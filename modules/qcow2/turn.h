@@ -27,6 +27,7 @@ struct qcow2_turn {
   struct qcow2_header h; /* sizes, L1 and snapshot table of the new state; shares q->h's memory */
   uint64_t *l1;          /* of the new state, h.l1_size entries, host order */
   bool *look;            /* per entry of it: its L2 table has entries that may have to change */
+  uint64_t above;        /* refcount blocks at this file offset and behind move anyway */
   bool shared;           /* an L2 table that moves is referred to twice (active and snapshot) */
   struct qcow2_checker up, down; /* references that clusters gain and lose; check-count.c */
   uint8_t *buf;                  /* QCOW2_TURN_BUF bytes */

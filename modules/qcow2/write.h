@@ -162,6 +162,11 @@ void qcow2_encoding_free (struct qcow2_encoding *e);
 /* Before any change. */
 int qcow2_begin (struct qcow2 *q, struct img_error *err);
 
+/* ---- shrink.c ---- */
+
+/* SIZE is less than the size. */
+int qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err);
+
 /* ---- flush.c ---- */
 
 /* Writes all metadata, in an order that leaves leaks at worst wherever it ends. */

@@ -76,7 +76,7 @@ crash_kill () {
   while [ "$crash_n" -lt "$kills" ]; do
     crash_n=$((crash_n + 1))
     crash_after=$(awk -v s="$seed" -v n="$crash_n" 'BEGIN { srand (s + n); printf "%.4f", 0.001 + rand () * 0.02 }')
-    crash_run killed timeout -s KILL "$crash_after" sh -c "exec $crash_command"
+    crash_run killed timeout --foreground -s KILL "$crash_after" sh -c "exec $crash_command"
     # shellcheck disable=SC2086
     (cd "$tmp/killed" && crash_state_ok "$crash_image" $crash_views) ||
       crash_bad="$crash_bad after ${crash_after}s: $(head -n 1 "$tmp/.crash");"

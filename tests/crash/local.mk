@@ -2,6 +2,7 @@
 # Power cuts and kills in the middle of commands that change images in place.
 crash_tests =
 crash_tests += %D%/in-place.sh
+crash_tests += %D%/snapshot.sh
 TESTS += $(crash_tests)
 EXTRA_DIST += $(crash_tests) %D%/crash.sh %D%/record.c
 check_PROGRAMS += %D%/replay

@@ -9,3 +9,13 @@ cp start/top.qcow2 start/t.qcow2
 
 sweep into-qcow2 in-place 'img-convert -n -O qcow2 r.raw t.qcow2'
 sweep into-compressed in-place 'img-convert -n -c -O qcow2 r.raw t.qcow2'
+
+# Snapshots: of plain and compressed clusters.
+img-snapshot -c s start/t.qcow2
+img-convert -n -O qcow2 start/r.raw start/t.qcow2
+"$series" listing start >start.listing
+sweep snapshot-create in-place 'SOURCE_DATE_EPOCH=1 img-snapshot -c s2 t.qcow2'
+sweep snapshot-apply in-place 'img-snapshot -a s t.qcow2'
+sweep snapshot-delete in-place 'img-snapshot -d s t.qcow2'
+sweep shrink in-place 'img-resize -q --shrink t.qcow2 300k'
+sweep grow in-place 'img-resize -q --preallocation=metadata t.qcow2 2M'

@@ -238,3 +238,14 @@ out_info (const struct img_value *info)
   print_image (safe ? safe : info, "", 0);
   img_value_free (safe);
 }
+
+void
+out_snapshots (const struct img_value *list)
+{
+  struct img_value *safe = tool_compat () ? NULL : out_printable (list);
+
+  if (safe && !img_value_ok (safe))
+    tool_no_memory ();
+  print_snapshots (safe ? safe : list, 0);
+  img_value_free (safe);
+}

@@ -12,6 +12,8 @@ void out_json_line (const struct img_value *v);
 
 /* Facts of one image (img_info) as `info` prints them. */
 void out_info (const struct img_value *info);
+/* The table of snapshots (img_snapshot_list) in it; nothing when there are none. */
+void out_snapshots (const struct img_value *list);
 
 /* A copy of V with keys in qemu-img's order; one whose strings have no control characters. */
 struct img_value *out_ordered (const struct img_value *v);
