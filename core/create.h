@@ -15,7 +15,7 @@ struct img_create_plan {
   uint64_t size;
   bool has_size;
   unsigned flags; /* IMG_CREATE_* */
-  const struct img_objects *objects; /* or NULL */
+  struct img_objects *objects; /* or NULL */
   bool sync;      /* flush what was made; false: somebody will, or nobody wants it */
   IMG_VEC (char *) made; /* extra files that img_create_make made and that are good */
 };

@@ -315,7 +315,11 @@ allocate_below (struct img_node *node, uint64_t offset, uint64_t length, struct 
       return -1;
     if (ext.kind != IMG_EXTENT_DATA)
       continue;
-    int r = img_allocate (node->children[ext.child].node, ext.host_offset, ext.length, err);
+    /* The file may end inside the last sector. */
+    struct img_node *child = node->children[ext.child].node;
+    uint64_t size = atomic_load (&child->size);
+    uint64_t there = ext.host_offset < size ? img_min (ext.length, size - ext.host_offset) : 0;
+    int r = img_allocate (child, ext.host_offset, there, err);
     if (r < 0)
       return -1;
     done &= r;

@@ -288,6 +288,8 @@ img_node_open_child (struct img_node *node, const char *name, const char *filena
   opts = img_opts_take_subtree (node->child_opts, name, err);
   if (opts == NULL)
     return -1;
+  if ((flags & IMG_CHILD_IF_GIVEN) && img_opts_count (opts) == 0)
+    return 0;
   job.format = format;
   job.depth = node->depth + 1;
   job.flags = file_flags (node->flags);

@@ -134,17 +134,16 @@ digit (uint8_t c)
   return at ? (int) (at - digits) : -1;
 }
 
-/* Decodes in place.  Line breaks are skipped; padding may be missing. */
-static int
-decode (struct bytes *b, struct img_error *err)
+int
+img_base64_decode (uint8_t *p, size_t *n, struct img_error *err)
 {
   uint32_t bits = 0;
   unsigned n_bits = 0;
   size_t out = 0, i;
 
-  for (i = 0; i < b->n && b->p[i] != '='; i++) {
-    int d = digit (b->p[i]);
-    if (d < 0 && (b->p[i] == '\n' || b->p[i] == '\r'))
+  for (i = 0; i < *n && p[i] != '='; i++) {
+    int d = digit (p[i]);
+    if (d < 0 && (p[i] == '\n' || p[i] == '\r'))
       continue;
     if (d < 0)
       break;
@@ -152,15 +151,15 @@ decode (struct bytes *b, struct img_error *err)
     n_bits += 6;
     if (n_bits >= 8) {
       n_bits -= 8;
-      b->p[out++] = (uint8_t) (bits >> n_bits);
+      p[out++] = (uint8_t) (bits >> n_bits);
     }
   }
-  while (i < b->n && (b->p[i] == '=' || b->p[i] == '\n' || b->p[i] == '\r'))
+  while (i < *n && (p[i] == '=' || p[i] == '\n' || p[i] == '\r'))
     i++;
-  if (i < b->n)
+  if (i < *n)
     return img_error_set (err, EINVAL, _("Base64 data contains invalid characters"));
-  explicit_bzero (b->p + out, b->n - out);
-  b->n = out;
+  explicit_bzero (p + out, *n - out);
+  *n = out;
   return 0;
 }
 
@@ -222,7 +221,7 @@ unwrap (struct bytes *b, const struct img_object *o, const struct img_objects *o
     return img_error_set (err, EINVAL, _("IV is required to decrypt secret"));
   rc = from_text (&iv, iv_text, err);
   if (rc == 0)
-    rc = decode (&iv, err);
+    rc = img_base64_decode (iv.p, &iv.n, err);
   if (rc == 0)
     rc = unwrap_with (b, key, &iv, err);
   bytes_free (&iv);
@@ -241,7 +240,7 @@ img_secret_load (struct img_object *o, const struct img_objects *objects, struct
     img_opts_set (o->opts, "data", NULL, err);
   }
   if (rc == 0 && strcmp (img_opts_string (o->opts, "format"), "base64") == 0)
-    rc = decode (&b, err);
+    rc = img_base64_decode (b.p, &b.n, err);
   if (rc == 0)
     rc = unwrap (&b, o, objects, err);
   if (rc == 0) {

@@ -22,6 +22,7 @@
 #include "core/create.h"
 #include "core/i18n.h"
 #include "core/open.h"
+#include "core/optdesc.h"
 
 IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 
@@ -191,34 +192,42 @@ remove_all (struct img_target *t)
     img_debug (NULL, "%s: cannot be cut to nothing", t->final);
 }
 
-/* What the user said of opening, and what was said at creation and opening needs as well. */
-static struct img_opts *
-open_opts (const struct img_target *t, const struct img_opts *extra)
+static bool
+ends_with (const char *text, const char *end)
 {
-  struct img_opts *opts = extra ? img_opts_copy (extra) : img_opts_new ();
-  const struct img_optdesc *d = t->plan.driver->create_opts;
+  size_t n = strlen (text), m = strlen (end);
 
-  for (; opts && d && d->name; d++) {
-    const char *value = img_opts_get (t->plan.opts, d->name);
-    if (!(d->flags & IMG_OPTF_OPEN) || value == NULL || img_opts_get (opts, d->name))
-      continue;
-    if (img_opts_set (opts, d->name, value, &(struct img_error) IMG_ERROR_INIT) < 0) {
-      img_opts_free (opts);
-      return NULL;
-    }
+  return n >= m && strcmp (text + n - m, end) == 0;
+}
+
+/* Which secrets encrypt the new image was said when it was created: opening it takes the same. */
+static int
+add_secrets (struct img_opts *extra, const struct img_create_plan *plan, struct img_error *err)
+{
+  const char *key, *value;
+
+  for (size_t i = 0; i < img_opts_count (plan->opts); i++) {
+    img_opts_pair (plan->opts, i, &key, &value);
+    if (ends_with (key, "key-secret") && img_optdesc_find (plan->driver->open_opts, key) &&
+        img_opts_get (extra, key) == NULL && img_opts_set (extra, key, value, err) < 0)
+      return -1;
   }
-  return opts;
+  return 0;
 }
 
 static int
 open_new (struct img_target *t, const struct img_open_params *open, struct img_error *err)
 {
   struct img_open_params p = img_open_params_now (open);
-  IMG_CLEANUP (img_opts_free) struct img_opts *opts = open_opts (t, p.extra);
+  IMG_CLEANUP (img_opts_free) struct img_opts *extra =
+    p.extra ? img_opts_copy (p.extra) : img_opts_new ();
 
-  if (opts == NULL)
-    return img_error_errno (err, ENOMEM, "%s", t->name);
-  p.extra = opts;
+  if (extra == NULL)
+    return img_error_errno (err, ENOMEM, _("options"));
+  if (add_secrets (extra, &t->plan, err) < 0)
+    return -1;
+  p.extra = extra;
+  p.objects = p.objects ? p.objects : t->plan.objects;
   p.format = t->plan.driver->name;
   p.flags = (p.flags | IMG_OPENF_RDWR) & ~(unsigned) IMG_OPENF_IMAGE_OPTS;
   if (t->plan.flags & IMG_CREATE_COMPAT)

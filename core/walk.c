@@ -37,7 +37,7 @@ struct piece {
   uint64_t offset, length;
   unsigned depth;
   bool defined;
-  struct img_extent ext; /* of the layer that defines it or was asked last; may begin before it */
+  struct img_extent ext; /* when defined; may begin before the piece */
 };
 
 struct img_walk {
@@ -135,12 +135,12 @@ next_piece (struct img_walk *w, struct img_error *err)
     limit = img_min (limit, ext->offset + ext->length);
     if (ext->kind != IMG_EXTENT_UNALLOC) {
       p->defined = true;
+      p->ext = *ext;
       break;
     }
     w->limit[i] = limit;
   }
   p->depth = p->defined ? i : i - 1; /* the last one that was asked */
-  p->ext = w->layers[p->depth].ext[w->layers[p->depth].i];
   p->offset = w->pos;
   p->length = limit - w->pos;
   w->pos = limit;
@@ -251,15 +251,18 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   const struct piece *p = &w->piece;
   struct img_node *node = w->layers[p->depth].node;
   *b = (struct img_block) { p->offset, p->length, p->offset, node, node, 0, p->depth };
+  if (!p->defined) {
+    b->flags = w->flags & IMG_WALK_TOP && node->backing ? 0 : IMG_BLOCK_ZERO;
+    return 0;
+  }
   struct img_extent ext = p->ext;
   ext.host_offset += p->offset - ext.offset;
   ext.offset = p->offset;
   ext.length = p->length;
-  b->flags = p->defined ? IMG_BLOCK_PRESENT : 0;
+  b->flags = IMG_BLOCK_PRESENT;
   bool self = img_moves_bytes (node);
-  if (!p->defined || ext.kind == IMG_EXTENT_ZERO) {
-    if (p->defined || !(w->flags & IMG_WALK_TOP) || node->backing == NULL)
-      b->flags |= IMG_BLOCK_ZERO;
+  if (ext.kind == IMG_EXTENT_ZERO) {
+    b->flags |= IMG_BLOCK_ZERO;
     if (self || (ext.flags & IMG_EXTENT_HOST)) {
       b->flags |= IMG_BLOCK_HOST;
       b->host_offset = ext.host_offset;

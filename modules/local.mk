@@ -16,6 +16,7 @@ pod_to_page7 = $(AM_V_GEN)$(MKDIR_P) modules && $(POD2MAN) --section=7 --center=
 
 include %D%/common/local.mk
 include %D%/deflate/local.mk
+include %D%/luks/local.mk
 include %D%/nbd/local.mk
 include %D%/null/local.mk
 include %D%/file/local.mk

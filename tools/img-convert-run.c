@@ -207,6 +207,7 @@ open_target (struct job *j, struct img_error *err)
   }
   p.cache = j->args->target_cache.mode;
   p.gate = image_gate (&j->args->image);
+  p.objects = j->args->image.objects;
   p.extra = extra;
   if (j->args->no_create) {
     p.format = j->args->target_image_opts ? NULL

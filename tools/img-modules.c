@@ -129,6 +129,8 @@ print_module (const struct img_value *m, bool options)
     print_driver (img_value_at (drivers, i), options);
   for (size_t i = 0; i < img_value_count (codecs); i++)
     print_codec (img_value_at (codecs, i));
+  if (img_value_get (m, "crypto"))
+    printf (_("  encryption %s\n"), text (m, "crypto"));
 }
 
 /* Is M, or a driver or codec in it, called NAME? */

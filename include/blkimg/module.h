@@ -67,7 +67,8 @@ enum {
   IMG_CHILD_READ_ONLY = 1,  /* even when the node is writable */
   IMG_CHILD_WORKING_DIR = 2, /* in drop-in mode FILENAME is relative to the working folder and not
                                 to the image, as QEMU has it for qcow2's data files */
-  IMG_CHILD_PROBE = 4 /* with FORMAT NULL: an image, of the format that it looks like */
+  IMG_CHILD_PROBE = 4, /* with FORMAT NULL: an image, of the format that it looks like */
+  IMG_CHILD_IF_GIVEN = 8 /* unless the user gave options for it nothing is opened, and 0 returned */
 };
 
 /* The properties of the object (--object) ID of TYPE ("secret", "throttle-group") that the user
@@ -79,6 +80,9 @@ const struct img_opts *img_node_object (const struct img_node *node, const char 
 int img_node_secret (const struct img_node *node, const char *id, uint8_t **bytes, size_t *n,
                      struct img_error *err);
 void img_secret_free (uint8_t *bytes, size_t n); /* NULL allowed */
+/* Decodes base64 (RFC 4648, 4) where it stands; *N becomes the number of bytes.  Line breaks are
+ * skipped, padding may be missing. */
+int img_base64_decode (uint8_t *bytes, size_t *n, struct img_error *err);
 
 /* Tells CHILD what is about to happen above it, by the names of QEMU's blkdebug events
  * ("l2_update"), for test devices that make such moments fail.  Any thread; costs nothing

@@ -88,7 +88,8 @@ enum img_prealloc {
 enum {
   IMG_RESIZE_SHRINK = 1 /* allow the new size to be smaller */
 };
-/* Changes the guest-visible size; a new area reads as zero. */
+/* Changes the guest-visible size; a new area reads as zero, or as noise where a driver without
+ * tables encrypts (limits.crypt_unit and no `reserve`: luks). */
 int img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                 struct img_error *err);
 /* Takes space for a range that will be written soon, without changing contents or size.  A hint:
@@ -108,8 +109,7 @@ enum img_extent_kind {
   IMG_EXTENT_SPECIAL  /* only the driver's pread can make it: compressed */
 };
 enum {
-  IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA: the
-                                place that is kept for it */
+  IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA */
   IMG_EXTENT_COMPRESSED = 2, /* SPECIAL because of compression */
   IMG_EXTENT_ENCRYPTED = 4,  /* DATA: `child` holds ciphertext; SPECIAL: because of encryption */
   /* DATA of a layer that adds nothing of its own: a hole of the child is a hole here, not data that

@@ -32,9 +32,7 @@ enum img_opttype {
 enum {
   IMG_OPTF_HIDDEN = 1,  /* old spelling: accepted, not listed by `-o help` */
   IMG_OPTF_SECRET = 2,  /* never echo the value */
-  IMG_OPTF_IDENTITY = 4, /* of open: without it the file name is not the image (offset of raw) */
-  IMG_OPTF_OPEN = 8 /* of create: an option of open by the same name, which must be given again to
-                       open what was made (key-secret); img_target_new does */
+  IMG_OPTF_IDENTITY = 4 /* of open: without it the file name is not the image (offset of raw) */
 };
 
 struct img_optdesc {

@@ -128,6 +128,8 @@ luks_create (struct luks *l, const struct luks_params *params, const struct luks
   l->hash = params->hash;
   l->key_length = (uint32_t) crypt_key_length (&params->spec);
   lay_out (l);
+  if (params->detached)
+    l->payload_offset = 0;
   rc = crypt_random (key, l->key_length, err);
   if (rc == 0) /* first: is there what it takes? */
     rc = crypt_new (&made, &l->spec, key, l->key_length, err);

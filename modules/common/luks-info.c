@@ -23,6 +23,7 @@ luks_info (const struct luks *l, bool format, struct img_value *object)
   img_value_set_string (object, "ivgen-alg", crypt_ivgen_words[l->spec.ivgen]);
   if (l->has_ivgen_hash)
     img_value_set_string (object, "ivgen-hash-alg", crypt_hash_words[l->spec.ivgen_hash]);
+  img_value_set_bool (object, "detached-header", l->detached);
   img_value_set_string (object, "hash-alg", crypt_hash_words[l->hash]);
   img_value_set_string (object, "cipher-alg", crypt_cipher_words[l->spec.cipher]);
   img_value_set_string (object, "uuid", l->uuid);

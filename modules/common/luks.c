@@ -195,6 +195,9 @@ parse (struct luks *l, const uint8_t *p, const struct luks_io *io, struct img_er
   if (parse_words (l, p, err) < 0 ||
       check_iterations (l->digest_iterations, _("the key's digest"), err) < 0)
     return -1;
+  if (!io->detached && l->payload_offset == 0)
+    return img_error_set (err, EINVAL, _("this is the LUKS header of another file, whose option "
+                                         "'header' should name it"));
   if (!io->detached && l->payload_offset < LUKS_HEADER_BYTES)
     return img_error_set (err, EINVAL, _("the data overlap the header: 0x%" PRIx64),
                           l->payload_offset);
@@ -210,6 +213,7 @@ luks_read (struct luks *l, const struct luks_io *io, struct img_error *err)
   uint8_t p[LUKS_HEADER_BYTES];
 
   memset (l, 0, sizeof *l);
+  l->detached = io->detached;
   if (io->size < sizeof p)
     return img_error_set (err, EINVAL, _("the LUKS header is cut off"));
   if (io->read (io->arg, p, sizeof p, 0, err) < 0)

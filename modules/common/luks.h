@@ -43,6 +43,7 @@ struct luks {
   uint8_t digest[LUKS_DIGEST], digest_salt[LUKS_SALT];
   uint32_t digest_iterations;
   char uuid[41];
+  bool detached; /* as the io it was read from said */
   struct luks_slot slots[LUKS_SLOTS];
 };
 
@@ -67,6 +68,7 @@ struct luks_params {
   bool has_ivgen_hash;
   enum crypt_hash hash;
   uint64_t iter_time; /* milliseconds */
+  bool detached;      /* the data go elsewhere */
 };
 /* Rows of a table of create options; P is the prefix: "" or "encrypt.". */
 #define LUKS_CREATE_OPTS(p)                                                                        \
@@ -84,7 +86,7 @@ struct luks_params {
 /* What OPTS, checked against those rows, say; PREFIX as above.  -1: it makes no sense. */
 int luks_params_from (struct luks_params *params, const struct img_opts *opts, const char *prefix,
                       struct img_error *err);
-/* Bytes of header and key material: where the payload begins. */
+/* Bytes of header and key material: where the payload begins, unless it is elsewhere. */
 uint64_t luks_length (const struct luks_params *params);
 /* Writes a new header with one slot, key material first.  *C, if C is not NULL, is what encrypts
  * with the new key. */

@@ -19,6 +19,7 @@ cli_tests += %D%/hostile-text.sh
 cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/json-result.sh
+cli_tests += %D%/luks.sh
 cli_tests += %D%/modules.sh
 cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh
