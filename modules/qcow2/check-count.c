@@ -41,6 +41,7 @@ qcow2_count_release (struct qcow2_checker *c)
     free (c->chunks[i].ones);
   }
   free (c->chunks);
+  c->chunks = NULL;
 }
 
 static uint64_t *
@@ -134,6 +135,17 @@ qcow2_count_add (struct qcow2_checker *c, uint64_t first, uint64_t n, uint64_t t
   return 0;
 }
 
+void
+qcow2_count_past (struct qcow2_checker *c, uint64_t first, uint64_t n)
+{
+  if (c->past == NULL)
+    c->past = malloc (QCOW2_MAX_PAST * sizeof *c->past);
+  if (c->past == NULL)
+    c->n_past = QCOW2_MAX_PAST; /* as if there were too many */
+  if (c->n_past < QCOW2_MAX_PAST)
+    c->past[c->n_past++] = (struct qcow2_past) { first, n };
+}
+
 uint64_t
 qcow2_count_get (const struct qcow2_checker *c, uint64_t cluster)
 {
@@ -166,6 +178,7 @@ qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, u
     qcow2_check_error (c, _("ERROR: counting reference for region exceeding the end of the file by"
                             " one cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64),
                        offset, length);
+    qcow2_count_past (c, offset >> bits, (length >> bits) + 2);
     return 0;
   }
   uint64_t first = offset >> bits, last = (end - 1) >> bits;

@@ -3,54 +3,91 @@
  * "Snapshots", "Bitmaps").
  *
  * Owns: the limit on work.  L1 tables of snapshots do not overlap in a sound image, so all of them
- * together are no larger than the file; when they claim to be, the rest is not walked.
+ * together are no larger than the file; when they claim to be, the rest is not walked.  Those that
+ * are one and the same table are walked once.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "check.h"
 
 enum { SLACK = QCOW2_MAX_L1_BYTES };
 
-static int
-check_snapshot (struct qcow2_checker *c, const struct qcow2_snapshot *s, uint32_t number,
-                uint64_t *work, struct img_error *err)
+/* Whether the entry names an L1 table that can be walked. */
+static bool
+judge_snapshot (struct qcow2_checker *c, const struct qcow2_snapshot *s, uint32_t number)
 {
-  uint64_t bytes = (uint64_t) s->l1_size * 8;
-  if (c->q->h.version >= 3 && s->extra_size < 16)
+  if (c->q->h.version >= 3 && s->extra_size < 16) {
     qcow2_check_error (c, _("ERROR snapshot table entry %" PRIu32 " is incomplete"), number);
-  if (s->l1_offset & (c->q->cluster_size - 1)) {
+    c->snapshots_short = true;
+  }
+  if (s->l1_offset & (c->q->cluster_size - 1))
     qcow2_check_error (c, _("ERROR snapshot %s (%s) l1_offset=%#" PRIx64 ": L1 table is not cluster"
                             " aligned; snapshot table entry corrupted"),
                        s->id, s->name, s->l1_offset);
-    return 0;
-  }
-  if (bytes > QCOW2_MAX_L1_BYTES) {
+  else if ((uint64_t) s->l1_size * 8 > QCOW2_MAX_L1_BYTES)
     qcow2_check_error (c, _("ERROR snapshot %s (%s) l1_size=%#" PRIx32 ": L1 table is too large;"
                             " snapshot table entry corrupted"), s->id, s->name, s->l1_size);
-    return 0;
+  else
+    return true;
+  c->snapshots_wrong = c->incomplete = true;
+  return false;
+}
+
+static int
+by_l1 (const void *a, const void *b)
+{
+  const struct qcow2_snapshot *const *x = a, *const *y = b;
+  if ((*x)->l1_offset != (*y)->l1_offset)
+    return (*x)->l1_offset < (*y)->l1_offset ? -1 : 1;
+  return (*x)->l1_size < (*y)->l1_size ? -1 : (*x)->l1_size > (*y)->l1_size;
+}
+
+/* The L1 tables of the N snapshots at V. */
+static int
+check_l1_tables (struct qcow2_checker *c, const struct qcow2_snapshot **v, uint32_t n,
+                 struct img_error *err)
+{
+  uint64_t work = 0;
+  uint32_t times;
+  qsort (v, n, sizeof (struct qcow2_snapshot *), by_l1);
+  for (uint32_t i = 0; i < n; i += times) {
+    uint64_t before = c->n_past;
+    for (times = 1; i + times < n && by_l1 (&v[i], &v[i + times]) == 0;)
+      times++;
+    work += (uint64_t) v[i]->l1_size * 8;
+    if (work > c->file_size && work - c->file_size > SLACK) {
+      qcow2_check_error (c, _("ERROR snapshot %s (%s): L1 tables of snapshots overlap"), v[i]->id,
+                         v[i]->name);
+      c->snapshots_wrong = c->incomplete = true;
+      return 0;
+    }
+    if (qcow2_check_l1 (c, v[i]->l1_offset, v[i]->l1_size, false, times, err) < 0)
+      return -1;
+    c->snapshots_wrong |= c->n_past != before;
   }
-  *work += bytes;
-  if (*work > c->file_size && *work - c->file_size > SLACK) {
-    qcow2_check_error (c, _("ERROR snapshot %s (%s): L1 tables of snapshots overlap"), s->id,
-                       s->name);
-    return 1;
-  }
-  return qcow2_check_l1 (c, s->l1_offset, s->l1_size, false, err);
+  return 0;
 }
 
 int
 qcow2_check_snapshots (struct qcow2_checker *c, struct img_error *err)
 {
   struct qcow2_snapshots all;
-  uint64_t work = 0;
-  int r = 0;
-  if (qcow2_snapshots_read (c->q, &all, err) < 0)
+  uint32_t n = 0;
+  if (qcow2_snapshots_read (c->q, &all, err) < 0) {
     qcow2_check_failed (c, err);
-  for (uint32_t i = 0; i < all.n && r == 0; i++)
-    if (all.v[i].name) /* the last one may be half read */
-      r = check_snapshot (c, &all.v[i], i, &work, err);
-  if (r >= 0)
+    c->snapshots_wrong = true;
+  }
+  const struct qcow2_snapshot **good = malloc ((all.n + 1) * sizeof *good);
+  int r = good ? 0 : img_error_set (err, ENOMEM, _("out of memory"));
+  for (uint32_t i = 0; i < all.n && good; i++) /* the last one may be half read */
+    if (all.v[i].name && judge_snapshot (c, &all.v[i], i))
+      good[n++] = &all.v[i];
+  if (r == 0)
+    r = check_l1_tables (c, good, n, err);
+  if (r == 0)
     r = qcow2_count_region (c, c->q->h.snapshots_offset, all.bytes, 1, err);
+  free (good);
   qcow2_snapshots_free (&all);
   return r;
 }
@@ -59,9 +96,10 @@ qcow2_check_snapshots (struct qcow2_checker *c, struct img_error *err)
 static int
 check_bitmap (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_error *err)
 {
-  uint64_t bytes = (uint64_t) b->table_size * 8;
+  uint64_t bytes = (uint64_t) b->table_size * 8, before = c->n_past;
   if (qcow2_count_region (c, b->table_offset, bytes, 1, err) < 0)
     return -1;
+  c->incomplete |= c->n_past != before;
   if (qcow2_check_hole (c, b->table_offset) >= b->table_offset + bytes)
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {
@@ -97,15 +135,20 @@ qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err)
     return -1;
   if (qcow2_bitmaps_read (c->q, &all, err) < 0) {
     qcow2_check_error (c, "ERROR %s", err->message);
+    qcow2_check_unknown (c, err);
+    c->bitmaps_wrong = true;
     img_error_clear (err);
   }
   for (uint32_t i = 0; i < all.n && r == 0; i++) {
     work += (uint64_t) all.v[i].table_size * 8;
     if (work > c->file_size && work - c->file_size > SLACK) {
       qcow2_check_error (c, _("ERROR bitmap %s: bitmap tables overlap"), all.v[i].name);
+      c->bitmaps_wrong = c->incomplete = true;
       break;
     }
+    uint64_t before = c->out->corruptions;
     r = check_bitmap (c, &all.v[i], err);
+    c->bitmaps_wrong |= c->out->corruptions != before;
   }
   qcow2_bitmaps_free (&all);
   return r;

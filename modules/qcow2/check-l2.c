@@ -8,8 +8,6 @@
 
 #include "check.h"
 
-#define RESERVED (~(QCOW2_OFFSET_MASK | QCOW2_COPIED | QCOW2_ZERO))
-
 /* One table being looked at. */
 struct table {
   struct qcow2_checker *c;
@@ -78,7 +76,7 @@ judge (struct table *t, uint32_t i, uint64_t entry)
   uint64_t offset = entry & QCOW2_OFFSET_MASK, bitmap = bitmap_at (t, i);
   struct qcow2_checker *c = t->c;
   bool zero = entry & QCOW2_ZERO;
-  if (entry & RESERVED)
+  if (entry & QCOW2_RESERVED)
     qcow2_check_error (c, _("ERROR found l2 entry with reserved bits set: %" PRIx64), entry);
   if ((uint32_t) bitmap & (uint32_t) (bitmap >> 32))
     qcow2_check_error (c, _("ERROR offset=%" PRIx64 ": Allocated cluster has corrupted subcluster"
@@ -98,7 +96,7 @@ judge (struct table *t, uint32_t i, uint64_t entry)
 static inline bool
 needs_judging (const struct table *t, uint64_t entry, uint64_t bitmap)
 {
-  return (entry & RESERVED) || (entry & QCOW2_OFFSET_MASK & (t->q->cluster_size - 1))
+  return (entry & QCOW2_RESERVED) || (entry & QCOW2_OFFSET_MASK & (t->q->cluster_size - 1))
          || ((uint32_t) bitmap & (uint32_t) (bitmap >> 32))
          || ((entry & QCOW2_ZERO) && t->q->h.version < 3);
 }
@@ -152,7 +150,7 @@ run_length (const struct table *t, uint32_t i, uint64_t entry)
     return 1;
   while (i + run < t->n) {
     entry += t->q->cluster_size;
-    if (entry_at (t, i + run) != entry || (entry & RESERVED)
+    if (entry_at (t, i + run) != entry || (entry & QCOW2_RESERVED)
         || (t->q->extended && needs_judging (t, entry, bitmap_at (t, i + run))))
       break;
     run++;
@@ -165,7 +163,7 @@ static void
 check_absent (struct table *t, uint32_t i, uint64_t entry)
 {
   uint64_t bitmap = bitmap_at (t, i);
-  if (entry & RESERVED)
+  if (entry & QCOW2_RESERVED)
     qcow2_check_error (t->c, _("ERROR found l2 entry with reserved bits set: %" PRIx64), entry);
   if ((uint32_t) bitmap)
     qcow2_check_error (t->c, _("ERROR unallocated cluster has subclusters allocated, bitmap=0x%"

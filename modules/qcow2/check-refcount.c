@@ -96,9 +96,8 @@ visit_run (struct qcow2_checker *c, uint64_t first, uint64_t n, uint64_t limit, 
   return 0;
 }
 
-/* A block that can be read: the table's entry is in order and inside the file. */
-static bool
-usable (const struct qcow2_checker *c, uint64_t entry)
+bool
+qcow2_check_usable (const struct qcow2_checker *c, uint64_t entry)
 {
   uint64_t offset = entry & QCOW2_REFTABLE_OFFSET_MASK;
   return offset != 0 && (offset & (c->q->cluster_size - 1)) == 0 && offset < c->file_size;
@@ -112,8 +111,8 @@ visit_all (struct qcow2_checker *c, uint64_t limit, visit_fn *visit, struct img_
   uint64_t blocks = img_min (c->n_reftable, img_div_up (limit, UINT64_C (1) << q->rb_bits));
   for (uint64_t i = 0, n; i < blocks; i += n) {
     uint64_t first = i << q->rb_bits;
-    bool has = usable (c, c->reftable[i]);
-    for (n = 1; i + n < blocks && usable (c, c->reftable[i + n]) == has; n++)
+    bool has = qcow2_check_usable (c, c->reftable[i]);
+    for (n = 1; i + n < blocks && qcow2_check_usable (c, c->reftable[i + n]) == has; n++)
       if (has && c->reftable[i + n] != c->reftable[i] + (n << q->cluster_bits))
         break;
     uint64_t clusters = img_min (n << q->rb_bits, limit - first);
@@ -169,31 +168,69 @@ qcow2_check_load_refcounts (struct qcow2_checker *c, struct img_error *err)
 
 /* ---- between the passes ---- */
 
+/* An entry that is in order as far as its number goes, of a block that is there. */
+static bool
+counts (const struct qcow2_checker *c, uint64_t entry)
+{
+  return (entry & QCOW2_REFTABLE_OFFSET_MASK) == entry && qcow2_check_usable (c, entry)
+         && entry >> c->q->cluster_bits < c->n_clusters;
+}
+
+static void
+judge_block (struct qcow2_checker *c, uint32_t i)
+{
+  const struct qcow2 *q = c->q;
+  uint64_t entry = c->reftable[i], cluster = entry >> q->cluster_bits, before;
+  before = c->out->corruptions;
+  if ((entry & QCOW2_REFTABLE_OFFSET_MASK) != entry)
+    qcow2_check_error (c, _("ERROR refcount table entry %" PRIu32 " has reserved bits set"), i);
+  else if (entry & (q->cluster_size - 1))
+    qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " is not cluster aligned; refcount"
+                            " table entry corrupted"), i);
+  else if (cluster >= c->n_clusters)
+    qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " is outside image"), i);
+  else if (qcow2_count_get (c, cluster) != 1)
+    qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " refcount=%" PRIu64), i,
+                       qcow2_count_get (c, cluster));
+  if (cluster >= c->n_clusters)
+    qcow2_count_past (c, cluster, 2);
+  c->structure_wrong |= c->out->corruptions != before;
+}
+
 int
 qcow2_check_reftable (struct qcow2_checker *c, struct img_error *err)
 {
   const struct qcow2 *q = c->q;
-  if (qcow2_count_region (c, q->h.reftable_offset,
-                          (uint64_t) q->h.reftable_clusters << q->cluster_bits, 1, err) < 0)
+  uint64_t before = c->n_past, n = q->h.reftable_clusters;
+  if (qcow2_count_region (c, q->h.reftable_offset, n << q->cluster_bits, 1, err) < 0)
     return -1;
+  c->structure_wrong |= c->n_past != before;
   for (uint32_t i = 0; i < c->n_reftable; i++) {
-    uint64_t offset = c->reftable[i] & QCOW2_REFTABLE_OFFSET_MASK;
-    uint64_t cluster = offset >> q->cluster_bits;
-    if (c->reftable[i] != offset) {
-      qcow2_check_error (c, _("ERROR refcount table entry %" PRIu32 " has reserved bits set"), i);
-    } else if (offset & (q->cluster_size - 1)) {
-      qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " is not cluster aligned; refcount"
-                              " table entry corrupted"), i);
-    } else if (cluster >= c->n_clusters) {
-      qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " is outside image"), i);
-    } else if (offset) {
-      if (qcow2_count_region (c, offset, q->cluster_size, 1, err) < 0)
-        return -1;
-      if (qcow2_count_get (c, cluster) != 1)
-        qcow2_check_error (c, _("ERROR refcount block %" PRIu32 " refcount=%" PRIu64), i,
-                           qcow2_count_get (c, cluster));
-    }
+    if (counts (c, c->reftable[i])
+        && qcow2_count_region (c, c->reftable[i], q->cluster_size, 1, err) < 0)
+      return -1;
+    if (c->reftable[i])
+      judge_block (c, i);
   }
+  for (uint64_t i = 0; i < n && !c->structure_wrong; i++) /* the table shares its place */
+    c->structure_wrong = qcow2_count_get (c, (q->h.reftable_offset >> q->cluster_bits) + i) > 1;
+  return 0;
+}
+
+int
+qcow2_check_uncount (struct qcow2_checker *c, struct img_error *err)
+{
+  const struct qcow2 *q = c->q;
+  uint64_t end, bytes = (uint64_t) q->h.reftable_clusters << q->cluster_bits;
+  if (bytes && img_add (q->h.reftable_offset, bytes, &end)
+      && end >> q->cluster_bits <= c->n_clusters
+      && qcow2_count_add (c, q->h.reftable_offset >> q->cluster_bits, q->h.reftable_clusters,
+                          UINT64_MAX, err) < 0)
+    return -1;
+  for (uint32_t i = 0; i < c->n_reftable; i++)
+    if (counts (c, c->reftable[i])
+        && qcow2_count_add (c, c->reftable[i] >> q->cluster_bits, 1, UINT64_MAX, err) < 0)
+      return -1;
   return 0;
 }
 
@@ -205,6 +242,7 @@ compare_one (struct qcow2_checker *c, uint64_t cluster, uint64_t stored)
   uint64_t counted = qcow2_count_get (c, cluster);
   if (stored || counted)
     c->end = img_max (c->end, cluster + 1);
+  c->low |= stored < counted;
   if (stored < counted)
     qcow2_check_error (c, _("ERROR cluster %" PRIu64 " refcount=%" PRIu64 " reference=%" PRIu64),
                        cluster, stored, counted);
@@ -235,8 +273,10 @@ compare_group (struct qcow2_checker *c, uint64_t first, enum alike stored, enum 
     c->end = img_max (c->end, first + GROUP);
   if (stored == ALL_1 && counted == ALL_0)
     c->out->leaks += GROUP;
-  if (stored == ALL_0 && counted == ALL_1)
+  if (stored == ALL_0 && counted == ALL_1) {
     c->out->corruptions += GROUP;
+    c->low = true;
+  }
   return true;
 }
 
@@ -282,7 +322,7 @@ qcow2_check_stored (struct qcow2_checker *c, uint64_t cluster)
   struct img_error err;
   uint64_t block = cluster >> q->rb_bits, i = cluster & ((UINT64_C (1) << q->rb_bits) - 1);
   uint8_t bytes[8];
-  if (block >= c->n_reftable || !usable (c, c->reftable[block]))
+  if (block >= c->n_reftable || !qcow2_check_usable (c, c->reftable[block]))
     return 0;
   unsigned order = q->h.refcount_order;
   uint64_t at = (i << order) / 8; /* of the byte that the refcount begins in */

@@ -71,36 +71,39 @@ make_room (struct qcow2_checker *c, struct img_error *err)
 /* "L1 table entry": number INDEX. */
 static int
 check_l1_entry (struct qcow2_checker *c, uint64_t entry, uint32_t index, bool active,
-                struct img_error *err)
+                uint32_t times, struct img_error *err)
 {
-  uint64_t offset = entry & QCOW2_OFFSET_MASK;
+  uint64_t offset = entry & QCOW2_OFFSET_MASK, before = c->out->corruptions;
   if (entry & ~(QCOW2_OFFSET_MASK | QCOW2_COPIED))
     qcow2_check_error (c, _("ERROR found L1 entry with reserved bits set: %" PRIx64), entry);
-  if (qcow2_count_region (c, offset, c->q->cluster_size, 1, err) < 0)
+  if (qcow2_count_region (c, offset, c->q->cluster_size, times, err) < 0)
     return -1;
   if (active && !qcow2_ones_are (c, offset >> c->q->cluster_bits, 1, entry & QCOW2_COPIED))
     c->copied_wrong = true;
   if (offset & (c->q->cluster_size - 1)) {
     qcow2_check_error (c, _("ERROR l2_offset=%" PRIx64 ": Table is not cluster aligned; L1 entry"
                             " corrupted"), offset);
+    c->entries_wrong = true;
     return 0;
   }
+  c->entries_wrong |= c->out->corruptions != before;
   if (offset >= c->file_size)
     return 0;
   if (make_room (c, err) < 0)
     return -1;
   c->l2[c->n_l2++]
-    = (struct qcow2_l2_ref) { .offset = offset, .times = 1, .active = active ? index + 1 : 0 };
+    = (struct qcow2_l2_ref) { .offset = offset, .times = times, .active = active ? index + 1 : 0 };
   return 0;
 }
 
 int
 qcow2_check_l1 (struct qcow2_checker *c, uint64_t offset, uint32_t size, bool active,
-                struct img_error *err)
+                uint32_t times, struct img_error *err)
 {
-  uint64_t bytes = (uint64_t) size * 8;
-  if (qcow2_count_region (c, offset, bytes, 1, err) < 0)
+  uint64_t bytes = (uint64_t) size * 8, before = c->n_past;
+  if (qcow2_count_region (c, offset, bytes, times, err) < 0)
     return -1;
+  c->incomplete |= c->n_past != before;
   if (qcow2_check_hole (c, offset) >= offset + bytes)
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {
@@ -112,7 +115,7 @@ qcow2_check_l1 (struct qcow2_checker *c, uint64_t offset, uint32_t size, bool ac
     for (uint64_t i = 0; i < part / 8; i++) {
       uint64_t entry = be64_get (c->buf + i * 8);
       if ((entry & ~QCOW2_COPIED)
-          && check_l1_entry (c, entry, (uint32_t) (done / 8 + i), active, err) < 0)
+          && check_l1_entry (c, entry, (uint32_t) (done / 8 + i), active, times, err) < 0)
         return -1;
     }
   }
@@ -145,9 +148,11 @@ check_l2_tables (struct qcow2_checker *c, struct img_error *err)
       qcow2_check_failed (c, err);
       continue;
     }
+    uint64_t before = c->out->corruptions;
     for (size_t j = 0; j < n; j++)
       if (qcow2_check_l2 (c, &c->l2[i + j], c->buf + j * size, &empty, err) < 0)
         return -1;
+    c->entries_wrong |= c->out->corruptions != before;
     if (empty)
       hole = qcow2_check_hole (c, c->l2[i + n - 1].offset);
   }
@@ -159,7 +164,7 @@ qcow2_check_refs (struct qcow2_checker *c, struct img_error *err)
 {
   const struct qcow2_header *h = &c->q->h;
   if (qcow2_count_region (c, 0, c->q->cluster_size, 1, err) < 0
-      || qcow2_check_l1 (c, h->l1_offset, h->l1_size, true, err) < 0
+      || qcow2_check_l1 (c, h->l1_offset, h->l1_size, true, 1, err) < 0
       || qcow2_check_snapshots (c, err) < 0)
     return -1;
   merge (c);

@@ -2,15 +2,16 @@
 /* check.c - is the image consistent?  Runs the passes of check.h and gathers their findings.
  *
  * Owns: counters and the wording of what is found, which is qemu-img's where scripts look for it.
- * Refuses: to repair (comes in a later version), and to change anything.
+ * Refuses: to change anything; repair.c does.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "repair.h"
 
 enum { MAX_SAID = 100000 }; /* lines; what is found beyond that is counted only */
 
@@ -59,9 +60,18 @@ void
 qcow2_check_failed (struct qcow2_checker *c, struct img_error *err)
 {
   c->out->check_errors++;
+  qcow2_check_unknown (c, err);
   if (c->n_said++ < MAX_SAID)
     img_check_say (c->out, true, "ERROR %s", err->message);
   img_error_clear (err);
+}
+
+void
+qcow2_check_unknown (struct qcow2_checker *c, const struct img_error *err)
+{
+  c->incomplete = true;
+  if (err->code != EINVAL && err->code != EFBIG)
+    c->failed = true;
 }
 
 int
@@ -86,8 +96,26 @@ qcow2_check_hole (struct qcow2_checker *c, uint64_t offset)
   return ext.offset + ext.length;
 }
 
-static int
-run_passes (struct qcow2_checker *c, struct img_error *err)
+void
+qcow2_checker_init (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out)
+{
+  *c = (struct qcow2_checker) { .q = q, .out = out };
+  c->file_size = img_size (q->file);
+  c->n_clusters = img_div_up (c->file_size, q->cluster_size);
+}
+
+void
+qcow2_checker_release (struct qcow2_checker *c)
+{
+  qcow2_count_release (c);
+  free (c->past);
+  free (c->reftable);
+  free (c->l2);
+  free (c->buf);
+}
+
+int
+qcow2_check_run (struct qcow2_checker *c, struct img_error *err)
 {
   c->buf = malloc (QCOW2_CHECK_BUF + c->q->cluster_size);
   if (c->buf == NULL)
@@ -96,7 +124,9 @@ run_passes (struct qcow2_checker *c, struct img_error *err)
       || qcow2_check_refs (c, err) < 0 || qcow2_check_reftable (c, err) < 0
       || qcow2_check_compare (c, err) < 0)
     return -1;
-  return c->copied_wrong ? qcow2_check_copied (c, err) : 0;
+  c->out->total_clusters = img_div_up (c->q->h.size, c->q->cluster_size);
+  c->out->image_end_offset = c->end << c->q->cluster_bits;
+  return 0;
 }
 
 int
@@ -104,20 +134,15 @@ qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
              struct img_error *err)
 {
   struct qcow2 *q = img_node_priv (node);
-  struct qcow2_checker c = { .q = q, .out = check };
-  if (repair)
-    return img_error_set (err, ENOTSUP, _("repair of qcow2 images is not available in this"
-                                          " version; the check alone is"));
+  struct qcow2_checker c;
   if (q->l2_cache == NULL)
     return img_error_set (err, EINVAL, _("the image was opened for its facts only"));
-  c.file_size = img_size (q->file);
-  c.n_clusters = img_div_up (c.file_size, q->cluster_size);
-  int r = run_passes (&c, err);
-  check->total_clusters = img_div_up (q->h.size, q->cluster_size);
-  check->image_end_offset = c.end << q->cluster_bits;
-  qcow2_count_release (&c);
-  free (c.reftable);
-  free (c.l2);
-  free (c.buf);
+  if (repair)
+    return qcow2_repair (q, check, repair, err);
+  qcow2_checker_init (&c, q, check);
+  int r = qcow2_check_run (&c, err);
+  if (r == 0 && c.copied_wrong)
+    r = qcow2_check_copied (&c, err);
+  qcow2_checker_release (&c);
   return r;
 }

@@ -387,12 +387,6 @@ judge_writing (const struct qcow2_header *h, unsigned flags, struct img_error *e
     return 0;
   if (h->incompat & QCOW2_INCOMPAT_CORRUPT)
     return img_error_set (err, EACCES, _("Image is corrupt; cannot be opened read/write"));
-  if (h->incompat & QCOW2_INCOMPAT_DIRTY) {
-    img_error_set (err, EACCES, _("Image was not closed cleanly and its refcounts may be wrong;"
-                                  " cannot be opened read/write"));
-    return img_error_hint (err, _("its refcounts must be rebuilt first, which img-check cannot do"
-                                  " yet"));
-  }
   return 0;
 }
 

@@ -4,12 +4,13 @@
  * Owns: what must stand on disk before the first change.  An image that we are making loses its
  * magic until it is whole, so that what an interruption leaves is no image.  Autoclear features
  * that we do not keep up are cleared, as the specification asks.  Refcounts are always written
- * in order, so the dirty bit of lazy refcounts is never needed.  Refuses: images marked corrupt,
- * or dirty (their refcounts must be rebuilt first).
+ * in order, so the dirty bit of lazy refcounts is never needed; an image that has it gets its
+ * refcounts repaired first.  Refuses: images marked corrupt.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "repair.h"
 #include "write.h"
 
 static int
@@ -18,17 +19,13 @@ refuse (const struct qcow2 *q, struct img_error *err)
   if (q->h.incompat & QCOW2_INCOMPAT_CORRUPT)
     return img_error_set (err, EACCES, _("the image is marked corrupt: it cannot be written to"
                                          " before it is repaired"));
-  if (q->h.incompat & QCOW2_INCOMPAT_DIRTY)
-    return img_error_set (err, EACCES, _("the image was not closed cleanly and its refcounts may"
-                                         " be wrong: it cannot be written to before it is"
-                                         " repaired"));
   return 0;
 }
 
 int
 qcow2_writer_open (struct qcow2 *q, const struct img_opts *opts, struct img_error *err)
 {
-  if (refuse (q, err) < 0)
+  if (refuse (q, err) < 0 || qcow2_repair_dirty (q, err) < 0)
     return -1;
   q->writer = calloc (1, sizeof *q->writer);
   if (q->writer == NULL)

@@ -45,6 +45,43 @@ both "-q" -q worse.qcow2
 same "no operand" check
 same "no such file" check no-such
 
+# Repairs: the same counts, the same status, on a copy each.  (Where rebuilt refcounts are put differs.)
+squeeze_ends () {
+  sed -e 's/^Image end offset: .*/Image end offset: N/; s/"image-end-offset": [0-9]*/"image-end-offset": N/'
+}
+repair_same () {
+  repair_name=$1
+  shift
+  for repair_image in "$peer" "$ours"; do
+    repair_rc=0
+    rm -rf fix && mkdir fix && cp "$1" fix/x.qcow2
+    (cd fix && shift && "$repair_image" check "$@" x.qcow2 2>/dev/null) >"$tmp/.fix-out" || repair_rc=$?
+    squeeze_ends <"$tmp/.fix-out" >"$tmp/.fix"
+    echo "exit $repair_rc" >>"$tmp/.fix"
+    [ "$repair_image" = "$ours" ] || mv "$tmp/.fix" "$tmp/.fix-peer"
+  done
+  ok "$repair_name" diff -u "$tmp/.fix-peer" "$tmp/.fix"
+  [ "$repair_rc" != 0 ] || ok "$repair_name: the peer finds it clean" "$peer" check -q fix/x.qcow2
+}
+cp a.qcow2 copied.qcow2
+poke copied.qcow2 $((4 * 65536)) '\000'
+cp a.qcow2 twice.qcow2
+poke twice.qcow2 $((2 * 65536 + 2 * 6)) '\000\003'
+cp a.qcow2 block.qcow2
+poke block.qcow2 $((65536 + 5)) '\000'
+for how in leaks all; do
+  repair_same "-r $how, nothing wrong" a.qcow2 -r $how
+  repair_same "-r $how, leak" leak.qcow2 -r $how
+  repair_same "-r $how, leak, JSON" leak.qcow2 -r $how --output=json
+  repair_same "-r $how, COPIED" copied.qcow2 -r $how
+  repair_same "-r $how, refcount too high" twice.qcow2 -r $how
+  repair_same "-r $how, empty" empty.qcow2 -r $how
+done
+repair_same "-r all, refcount too low" corrupt.qcow2 -r all
+repair_same "-r all, refcount too low, JSON" corrupt.qcow2 -r all --output=json
+repair_same "-r all, both" worse.qcow2 -r all
+repair_same "-r all, no refcount block" block.qcow2 -r all
+
 # Natively every counter is printed.
 capture img-check --output=json fresh.qcow2
 is "$rc" 0 "natively: a whole image"

@@ -170,9 +170,7 @@ START_TEST (corrupt_and_dirty)
   be64_put (bytes () + 72, QCOW2_INCOMPAT_DIRTY);
   accepts (0);
   qcow2_header_free (&h);
-  refuses (IMG_OPEN_RDWR, "not closed cleanly");
-  ck_assert_ptr_nonnull (strstr (err.hint, "must be rebuilt"));
-  accepts (IMG_OPEN_RDWR | IMG_OPEN_CHECK);
+  accepts (IMG_OPEN_RDWR); /* to be repaired */
 }
 END_TEST
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* repair-entries.c - entries of L1 and L2 tables that cannot be right (spec sections "Cluster
+ * mapping", "Extended L2 Entries").
+ *
+ * Owns: what becomes of them.  What can be read all the same (reserved bits, a COPIED flag or a
+ * bitmap of a compressed cluster) reads the same afterwards.  What nobody can read - clusters that
+ * are unaligned or past the end of the file, subclusters that are two things at once - reads as
+ * zero.  An L1 entry without a table is emptied.  Refuses: tables in clusters that something else
+ * refers to, too; and zeroes where a version 2 image has no way to say them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "repair.h"
+
+struct entry {
+  uint64_t word, bitmap; /* BITMAP: of extended entries */
+};
+
+struct mender {
+  struct qcow2_checker *c;
+  struct qcow2 *q;
+  uint8_t *plain; /* a cluster, to see whether a stream can be read; made when needed */
+};
+
+/* What is past the end of the file by a cluster or more. */
+static bool
+is_past (const struct mender *m, uint64_t offset, uint64_t length)
+{
+  uint64_t end;
+  return !img_add (offset, length, &end)
+         || (end > m->c->file_size && end - m->c->file_size >= m->q->cluster_size);
+}
+
+/* ---- one L2 entry ---- */
+
+/* Nothing but zeroes from here on; extended: where there was anything. */
+static void
+make_zero (const struct mender *m, struct entry *e, uint64_t what)
+{
+  if (m->q->extended) {
+    e->word = 0;
+    e->bitmap = (what | e->bitmap >> 32) << 32;
+  } else if (m->q->h.version >= 3) {
+    e->word = QCOW2_ZERO;
+  } else if (m->q->h.backing_name == NULL) {
+    e->word = 0;
+  }
+}
+
+/* A stream that claims more sectors than there are loses them, if it can be read without. */
+static void
+shorten (struct mender *m, struct entry *e, uint64_t offset)
+{
+  unsigned x = 62 - (m->q->cluster_bits - 8);
+  struct img_error ignored = IMG_ERROR_INIT;
+  if (offset < m->c->file_size && m->plain == NULL)
+    m->plain = malloc (m->q->cluster_size);
+  if (offset >= m->c->file_size || m->plain == NULL
+      || qcow2_packed_read (m->q, e->word, 0, m->plain, &ignored) < 0) {
+    make_zero (m, e, UINT32_MAX);
+    return;
+  }
+  uint64_t more = (m->c->file_size - 1) / 512 - offset / 512;
+  e->word = QCOW2_COMPRESSED | more << x | offset;
+}
+
+static void
+mend_packed (struct mender *m, struct entry *e)
+{
+  uint64_t offset, length;
+  e->word &= ~QCOW2_COPIED;
+  e->bitmap = 0;
+  qcow2_packed_range (m->q, e->word, &offset, &length);
+  if (m->q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
+    make_zero (m, e, UINT32_MAX);
+  else if (is_past (m, offset, length))
+    shorten (m, e, offset);
+}
+
+/* GUEST: offset of the cluster, UINT64_MAX when that is not known. */
+static void
+mend_standard (struct mender *m, struct entry *e, uint64_t guest)
+{
+  const struct qcow2 *q = m->q;
+  bool zero = e->word & QCOW2_ZERO;
+  uint64_t host = e->word & QCOW2_OFFSET_MASK;
+  e->word &= ~QCOW2_RESERVED;
+  if (q->extended)
+    e->bitmap &= ~(e->bitmap >> 32);
+  if (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE) {
+    if (guest != UINT64_MAX && host != guest)
+      e->word = guest | QCOW2_COPIED | (e->word & QCOW2_ZERO);
+    return;
+  }
+  if ((host & (q->cluster_size - 1)) || is_past (m, host, q->cluster_size)
+      || (zero && q->h.version < 3))
+    make_zero (m, e, (uint32_t) e->bitmap);
+}
+
+static void
+mend_absent (const struct mender *m, struct entry *e)
+{
+  e->word &= ~QCOW2_RESERVED;
+  if (m->q->extended && (uint32_t) e->bitmap)
+    e->bitmap = ((uint32_t) e->bitmap | e->bitmap >> 32) << 32;
+}
+
+/* ---- L2 tables ---- */
+
+/* The entries at TABLE.  True: bytes *LO to *HI changed. */
+static bool
+mend_table (struct mender *m, const struct qcow2_l2_ref *ref, uint8_t *table, uint32_t *lo,
+            uint32_t *hi)
+{
+  const struct qcow2 *q = m->q;
+  *hi = 0;
+  for (uint32_t i = 0; i < 1u << q->l2_bits; i++) {
+    uint8_t *p = table + (size_t) i * q->l2_entry_size;
+    struct entry e = { be64_get (p), q->extended ? be64_get (p + 8) : 0 }, was = e;
+    uint64_t guest = UINT64_MAX;
+    if (ref->active)
+      guest = (((uint64_t) (ref->active - 1) << q->l2_bits) + i) << q->cluster_bits;
+    enum qcow2_kind kind = qcow2_entry_kind (q, e.word);
+    if (kind == QCOW2_PACKED)
+      mend_packed (m, &e);
+    else if (kind == QCOW2_NORMAL || kind == QCOW2_ZERO_ALLOC)
+      mend_standard (m, &e, guest);
+    else
+      mend_absent (m, &e);
+    if (e.word == was.word && e.bitmap == was.bitmap)
+      continue;
+    be64_put (p, e.word);
+    if (q->extended)
+      be64_put (p + 8, e.bitmap);
+    if (*hi == 0)
+      *lo = i * q->l2_entry_size;
+    *hi = (i + 1) * q->l2_entry_size;
+  }
+  return *hi > 0;
+}
+
+static int
+mend_tables (struct mender *m, bool *changed, struct img_error *err)
+{
+  struct qcow2_checker *c = m->c;
+  struct qcow2 *q = m->q;
+  uint32_t lo, hi;
+  for (size_t i = 0; i < c->n_l2; i++) {
+    const struct qcow2_l2_ref *ref = &c->l2[i];
+    if (qcow2_count_get (c, ref->offset >> q->cluster_bits) != ref->times)
+      continue; /* it is something else, too */
+    if (qcow2_check_hole (c, ref->offset) >= ref->offset + q->cluster_size)
+      continue;
+    if (qcow2_check_read (c, c->buf, q->cluster_size, ref->offset, err) < 0)
+      return -1;
+    if (!mend_table (m, ref, c->buf, &lo, &hi))
+      continue;
+    *changed = true;
+    if (qcow2_repair_write (q, c->buf + lo, hi - lo, ref->offset + lo, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+/* ---- L1 tables ---- */
+
+static uint64_t
+mend_l1_entry (const struct mender *m, uint64_t entry)
+{
+  uint64_t offset = entry & QCOW2_OFFSET_MASK;
+  if ((offset & (m->q->cluster_size - 1)) || is_past (m, offset, m->q->cluster_size))
+    return 0;
+  return entry & (QCOW2_OFFSET_MASK | QCOW2_COPIED);
+}
+
+/* L1: the table at OFFSET as it is in memory, if it is. */
+static int
+mend_l1 (struct mender *m, uint64_t *l1, uint64_t offset, uint32_t size, bool *changed,
+         struct img_error *err)
+{
+  struct qcow2 *q = m->q;
+  uint64_t bytes = (uint64_t) size * 8;
+  if (is_past (m, offset, bytes))
+    return 0;
+  for (uint64_t done = 0, part; done < bytes; done += part) {
+    bool wrong = false;
+    part = img_min (bytes - done, q->cluster_size);
+    if (qcow2_count_get (m->c, (offset + done) >> q->cluster_bits) != 1)
+      continue; /* it is something else, too */
+    if (qcow2_check_read (m->c, m->c->buf, part, offset + done, err) < 0)
+      return -1;
+    for (uint64_t i = 0; i < part; i += 8) {
+      uint64_t entry = be64_get (m->c->buf + i), good = mend_l1_entry (m, entry);
+      if (entry == good)
+        continue;
+      wrong = true;
+      be64_put (m->c->buf + i, good);
+      if (l1)
+        l1[(done + i) / 8] = good;
+    }
+    *changed |= wrong;
+    if (wrong && qcow2_repair_write (q, m->c->buf, part, offset + done, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static int
+mend_l1_tables (struct mender *m, bool *changed, struct img_error *err)
+{
+  struct qcow2 *q = m->c->q;
+  struct qcow2_snapshots all;
+  if (mend_l1 (m, q->l1, q->h.l1_offset, q->h.l1_size, changed, err) < 0)
+    return -1;
+  if (m->c->snapshots_wrong)
+    return 0;
+  int r = qcow2_snapshots_read (q, &all, err);
+  for (uint32_t i = 0; i < all.n && r == 0; i++)
+    r = mend_l1 (m, NULL, all.v[i].l1_offset, all.v[i].l1_size, changed, err);
+  qcow2_snapshots_free (&all);
+  return r;
+}
+
+int
+qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err)
+{
+  struct mender m = { .c = c, .q = c->q };
+  int r = mend_tables (&m, changed, err);
+  if (r == 0)
+    r = mend_l1_tables (&m, changed, err);
+  free (m.plain);
+  return r;
+}

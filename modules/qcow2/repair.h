@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* repair.h - what the parts of the repair share.
+ *
+ * repair.c says what is done in which order, repair-entries.c mends entries of L1 and L2 tables,
+ * repair-refcount.c refcounts in their blocks, repair-rebuild.c makes all refcounts anew.
+ *
+ * Order on disk.  Entries lose references first, which leaves leaks; then refcounts go up, then
+ * down, then COPIED flags follow, the header's bits last; the file is flushed between the steps.
+ * So an interruption leaves nothing worse than what was found.  Nothing is written to a cluster
+ * that is referred to as something else, too: such a fault is reported, and stays.
+ */
+#ifndef QCOW2_REPAIR_H
+#define QCOW2_REPAIR_H
+
+#include "check.h"
+
+/* IMG_REPAIR_* that no user gives: entries stay as they are. */
+#define QCOW2_REPAIR_REFCOUNTS 0x10000u
+
+/* As img_check with FLAGS, IMG_REPAIR_*. */
+int qcow2_repair (struct qcow2 *q, struct img_check *out, unsigned flags, struct img_error *err);
+/* An image that was not closed cleanly gets its refcounts in order; fails when more is wrong. */
+int qcow2_repair_dirty (struct qcow2 *q, struct img_error *err);
+
+/* As img_pwrite to the image file, which grows when need be. */
+int qcow2_repair_write (struct qcow2 *q, const void *buf, uint64_t length, uint64_t offset,
+                        struct img_error *err);
+
+/* ---- C has been through the passes ---- */
+
+/* Entries that cannot be right are made right, or read as zero when nobody could read them.
+ * *CHANGED: the counts of C do not hold any more. */
+int qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err);
+/* Makes the stored refcounts what was counted; without IMG_REPAIR_ERRORS none goes up. */
+int qcow2_repair_refcounts (struct qcow2_checker *c, unsigned flags, struct img_error *err);
+/* Writes all refcounts to new space and lets the header point there. */
+int qcow2_repair_rebuild (struct qcow2_checker *c, struct img_error *err);
+/* Clusters [*FIRST, *FIRST + N) at the end of the file, which nothing refers to. */
+int qcow2_repair_place (struct qcow2_checker *c, uint64_t n, uint64_t *first,
+                        struct img_error *err);
+/* What the stored refcount of CLUSTER, now STORED, should be. */
+uint64_t qcow2_repair_target (const struct qcow2_checker *c, uint64_t cluster, uint64_t stored);
+
+#endif
