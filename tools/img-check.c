@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <blkimg/module.h>
 
@@ -19,10 +20,33 @@ enum { EXIT_CORRUPT = 2, EXIT_LEAKS = 3, EXIT_NO_CHECK = 63 };
 struct args {
   struct image_args image;
   int repair, output;
+  unsigned drop; /* IMG_REPAIR_DROP_* */
   bool quiet;
 };
 
+enum { REPAIR_LEAKS, REPAIR_ALL };
 static const char *const repair_words[] = { "leaks", "all", NULL };
+
+/* WORD,...: what may be given up. */
+static int
+take_drop (void *field, const char *arg, struct img_error *err)
+{
+  static const char *const words[] = { "snapshots", "bitmaps" };
+  static const unsigned bits[] = { IMG_REPAIR_DROP_SNAPSHOTS, IMG_REPAIR_DROP_BITMAPS };
+  unsigned *drop = field;
+
+  while (*arg) {
+    size_t n = strcspn (arg, ","), i = 0;
+    while (i < 2 && (strlen (words[i]) != n || strncmp (words[i], arg, n) != 0))
+      i++;
+    if (i == 2)
+      return img_error_set (err, EINVAL, _("--drop-broken takes snapshots, bitmaps, or both:"
+                                           " '%s'"), arg);
+    *drop |= bits[i];
+    arg += arg[n] ? n + 1 : n;
+  }
+  return 0;
+}
 
 static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
@@ -30,6 +54,8 @@ static const struct opt opts[] = {
   OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
   OPT_CHOICE_ROW ('r', "repair", repair_words, struct args, repair,
                   N_("mend what was found, then look again")),
+  OPT_CALL_ROW (0, "drop-broken", "WORD,...", take_drop, struct args, drop,
+                N_("with -r all: give up damaged snapshots, bitmaps")),
   OPT_SHARE_ROW (struct args, image),
   OPT_OUTPUT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
@@ -137,6 +163,7 @@ look_again (struct img_node *node, struct args *args, struct img_check *c, struc
     return -1;
   again.corruptions_fixed = c->corruptions_fixed;
   again.leaks_fixed = c->leaks_fixed;
+  again.check_errors += c->check_errors;
   *c = again;
   return 0;
 }
@@ -164,7 +191,7 @@ check (struct img_node *node, struct args *args)
     tool_say (_("This image format does not support checks"));
     return EXIT_NO_CHECK;
   }
-  if (img_check (node, &c, repairs[args->repair + 1], &err) < 0 ||
+  if (img_check (node, &c, repairs[args->repair + 1] | args->drop, &err) < 0 ||
       look_again (node, args, &c, &err) < 0) {
     int status = tool_fail (&err);
     return err.code == ENOTSUP ? EXIT_NO_CHECK : status; /* it cannot repair */
@@ -190,6 +217,8 @@ run (void *data, int n, char **names)
     return tool_usage (_("Expecting one image file name"));
   if (args->repair >= 0 && args->image.share)
     return tool_usage (_("-U only looks: it does not go with -r"));
+  if (args->drop && args->repair != REPAIR_ALL)
+    return tool_usage (_("--drop-broken goes with -r all"));
   if (args->repair >= 0)
     flags |= IMG_OPENF_RDWR;
   params = image_open_params (&args->image, flags);

@@ -169,7 +169,9 @@ struct img_layout {
 };
 
 enum {
-  IMG_REPAIR_LEAKS = 1, IMG_REPAIR_ERRORS = 2
+  IMG_REPAIR_LEAKS = 1, IMG_REPAIR_ERRORS = 2,
+  /* With ERRORS: snapshots, bitmaps that are damaged are given up. */
+  IMG_REPAIR_DROP_SNAPSHOTS = 4, IMG_REPAIR_DROP_BITMAPS = 8
 };
 struct img_check {
   size_t struct_size;

@@ -121,6 +121,18 @@ check_bitmap (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_
   return 0;
 }
 
+static void
+note_broken (struct qcow2_checker *c, uint32_t i)
+{
+  c->bitmaps_wrong = true;
+  if (c->bitmap_broken == NULL)
+    c->bitmap_broken = calloc (1, c->q->h.n_bitmaps);
+  if (c->bitmap_broken)
+    c->bitmap_broken[i] = 1;
+  else
+    c->bitmaps_wrong = false; /* out of memory: none is dropped */
+}
+
 int
 qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err)
 {
@@ -143,12 +155,15 @@ qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err)
     work += (uint64_t) all.v[i].table_size * 8;
     if (work > c->file_size && work - c->file_size > SLACK) {
       qcow2_check_error (c, _("ERROR bitmap %s: bitmap tables overlap"), all.v[i].name);
-      c->bitmaps_wrong = c->incomplete = true;
+      for (; i < all.n; i++)
+        note_broken (c, i);
+      c->incomplete = true;
       break;
     }
     uint64_t before = c->out->corruptions;
     r = check_bitmap (c, &all.v[i], err);
-    c->bitmaps_wrong |= c->out->corruptions != before;
+    if (c->out->corruptions != before)
+      note_broken (c, i);
   }
   qcow2_bitmaps_free (&all);
   return r;

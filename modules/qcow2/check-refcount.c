@@ -327,7 +327,9 @@ qcow2_check_stored (struct qcow2_checker *c, uint64_t cluster)
   unsigned order = q->h.refcount_order;
   uint64_t at = (i << order) / 8; /* of the byte that the refcount begins in */
   if (qcow2_check_read (c, bytes, sizeof bytes,
-                        (c->reftable[block] & QCOW2_REFTABLE_OFFSET_MASK) + at, &err) < 0)
+                        (c->reftable[block] & QCOW2_REFTABLE_OFFSET_MASK) + at, &err) < 0) {
+    qcow2_check_failed (c, &err);
     return 0;
+  }
   return refcount_at (bytes, order < 3 ? i % (8u >> order) : 0, order);
 }

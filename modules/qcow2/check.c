@@ -109,6 +109,7 @@ qcow2_checker_release (struct qcow2_checker *c)
 {
   qcow2_count_release (c);
   free (c->past);
+  free (c->bitmap_broken);
   free (c->reftable);
   free (c->l2);
   free (c->buf);

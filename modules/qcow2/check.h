@@ -68,6 +68,7 @@ struct qcow2_checker {
   bool failed;          /* and that because of a read error */
   bool snapshots_short; /* entries of the snapshot table lack fields */
   bool snapshots_wrong, bitmaps_wrong;
+  uint8_t *bitmap_broken; /* a byte each; NULL: none is */
   bool low;             /* a refcount is below the number of references */
   struct qcow2_past *past;
   size_t n_past; /* QCOW2_MAX_PAST: perhaps there are more */

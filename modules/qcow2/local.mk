@@ -31,6 +31,7 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/measure.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/overlap.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/pack.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/refcount.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/repair-dirs.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-entries.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-rebuild.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-refcount.c

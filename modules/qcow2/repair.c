@@ -12,9 +12,9 @@
 #include "repair.h"
 #include "write.h"
 
-/* The passes again, without a word. */
-static int
-look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent, struct img_error *err)
+int
+qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent,
+                   struct img_error *err)
 {
   qcow2_checker_release (c);
   *silent = (struct img_check) { .struct_size = sizeof *silent };
@@ -63,8 +63,8 @@ finish (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigne
         struct img_error *err)
 {
   struct img_check silent, report = { .struct_size = sizeof report };
-  uint64_t found = out->corruptions, leaks = out->leaks;
-  if (qcow2_barrier (q, err) < 0 || look (c, q, &silent, err) < 0)
+  uint64_t found = out->corruptions + out->check_errors, leaks = out->leaks;
+  if (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0)
     return -1;
   report.say = out->say;
   report.say_arg = out->say_arg;
@@ -75,7 +75,8 @@ finish (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigne
   out->check_errors = silent.check_errors + report.check_errors;
   out->corruptions = silent.corruptions + report.corruptions;
   out->leaks = silent.leaks;
-  out->corruptions_fixed = found - img_min (found, silent.corruptions) + c->mended;
+  found -= img_min (found, silent.corruptions + silent.check_errors);
+  out->corruptions_fixed = found + c->mended;
   out->leaks_fixed = leaks - img_min (leaks, silent.leaks);
   out->image_end_offset = silent.image_end_offset;
   out->total_clusters = silent.total_clusters;
@@ -106,9 +107,15 @@ mend (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigned 
   if (c->entries_wrong && (flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
       && qcow2_repair_entries (c, &changed, err) < 0)
     return -1;
-  if (changed && (qcow2_barrier (q, err) < 0 || look (c, q, &silent, err) < 0))
+  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
     return -1;
-  if (c->incomplete && (out->leaks || c->out->leaks))
+  changed = false;
+  if ((flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
+      && qcow2_repair_dirs (c, flags, &changed, err) < 0)
+    return -1;
+  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
+    return -1;
+  if (c->incomplete && out->leaks)
     img_check_say (out, false, _("What seems leaked is kept: not all references are known."));
   if (forget_bitmaps (q, err) < 0 || qcow2_repair_refcounts (c, flags, err) < 0)
     return -1;
@@ -125,7 +132,7 @@ qcow2_repair (struct qcow2 *q, struct img_check *out, unsigned flags, struct img
   int r = qcow2_check_run (&c, err);
   if (r == 0 && c.failed)
     img_check_say (out, true, _("Nothing was repaired: not all of the image could be read."));
-  else if (r == 0 && (out->corruptions || out->leaks || c.copied_wrong))
+  else if (r == 0 && (out->corruptions || out->leaks || c.copied_wrong || c.snapshots_wrong))
     r = mend (&c, q, out, flags, err);
   else if (r == 0 && out->check_errors == 0)
     r = clear_marks (q, flags, err);

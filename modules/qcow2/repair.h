@@ -2,7 +2,8 @@
 /* repair.h - what the parts of the repair share.
  *
  * repair.c says what is done in which order, repair-entries.c mends entries of L1 and L2 tables,
- * repair-refcount.c refcounts in their blocks, repair-rebuild.c makes all refcounts anew.
+ * repair-dirs.c the snapshot table and the bitmap directory, repair-refcount.c refcounts in their
+ * blocks, repair-rebuild.c makes all refcounts anew.
  *
  * Order on disk.  Entries lose references first, which leaves leaks; then refcounts go up, then
  * down, then COPIED flags follow, the header's bits last; the file is flushed between the steps.
@@ -26,11 +27,19 @@ int qcow2_repair_dirty (struct qcow2 *q, struct img_error *err);
 int qcow2_repair_write (struct qcow2 *q, const void *buf, uint64_t length, uint64_t offset,
                         struct img_error *err);
 
+/* The passes again, without a word. */
+int qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent,
+                       struct img_error *err);
+
 /* ---- C has been through the passes ---- */
 
 /* Entries that cannot be right are made right, or read as zero when nobody could read them.
  * *CHANGED: the counts of C do not hold any more. */
 int qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err);
+/* Snapshots and bitmaps that cannot be used are dropped as FLAGS say; snapshots that lack fields
+ * get them.  *CHANGED: as above. */
+int qcow2_repair_dirs (struct qcow2_checker *c, unsigned flags, bool *changed,
+                       struct img_error *err);
 /* Makes the stored refcounts what was counted; without IMG_REPAIR_ERRORS none goes up. */
 int qcow2_repair_refcounts (struct qcow2_checker *c, unsigned flags, struct img_error *err);
 /* Writes all refcounts to new space and lets the header point there. */

@@ -6,6 +6,7 @@ fault_tests += %D%/convert.sh
 fault_tests += %D%/create.sh
 fault_tests += %D%/in-place.sh
 fault_tests += %D%/read.sh
+fault_tests += %D%/repair.sh
 TESTS += $(fault_tests)
 EXTRA_DIST += $(fault_tests) %D%/faults.c %D%/preload.h %D%/series.sh %D%/sweep.sh
 check_DATA = tests/fault/faults.so

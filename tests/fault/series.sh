@@ -34,6 +34,12 @@ left_behind () {
         *) echo "$here: leaves a broken image: $(head -n 1 "$1/.run-check")" ;;
       esac
       ;;
+    repair)
+      (cd "$1" && timeout 20 img-convert -O raw t.qcow2 .run-raw && cmp .run-raw r.raw) \
+        >"$1/.run-check" 2>&1 || echo "$here: the data: $(head -n 1 "$1/.run-check")"
+      (cd "$1" && timeout 20 img-check -q t.qcow2) >"$1/.run-check" 2>&1
+      [ $? -ne 1 ] || echo "$here: cannot be checked: $(head -n 1 "$1/.run-check")"
+      ;;
     *) echo "$here: leaves other files: $(diff "$tmp/start.listing" "$1.listing" | tail -n 1)" ;;
   esac
 }

@@ -15,8 +15,8 @@
 #define MAX_BLOCKS 4096
 #define READ_BYTES 65536
 
-static int
-memory_file (const uint8_t *data, size_t size)
+int
+fuzz_file (const uint8_t *data, size_t size)
 {
   int fd = memfd_create ("fuzz", MFD_CLOEXEC);
   if (fd < 0 || (size > 0 && pwrite (fd, data, size, 0) != (ssize_t) size)) {
@@ -36,12 +36,11 @@ fuzz_explained (const struct img_error *err)
 }
 
 struct img_node *
-fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf)
+fuzz_open_file (int fd, const char *format, unsigned openf)
 {
   struct img_open_params params = { .struct_size = sizeof params };
   struct img_error err = IMG_ERROR_INIT;
   struct img_node *node;
-  int fd = memory_file (data, size);
   char name[64];
 
   snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
@@ -49,9 +48,17 @@ fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf)
   params.gate = IMG_GATE_UNTRUSTED;
   params.flags = IMG_OPENF_NO_BACKING | openf;
   node = img_open (name, &params, &err);
-  close (fd);
   if (node == NULL)
     fuzz_explained (&err);
+  return node;
+}
+
+struct img_node *
+fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf)
+{
+  int fd = fuzz_file (data, size);
+  struct img_node *node = fuzz_open_file (fd, format, openf);
+  close (fd);
   return node;
 }
 

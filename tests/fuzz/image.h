@@ -12,6 +12,9 @@
 /* Opens DATA as an image of FORMAT, read-only and without what it names; NULL when it is refused.
  * A refusal without a message, or with more than one line, aborts. */
 struct img_node *fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf);
+/* The same for a file of its own, which stays: to open it again and again. */
+int fuzz_file (const uint8_t *data, size_t size);
+struct img_node *fuzz_open_file (int fd, const char *format, unsigned openf);
 void fuzz_close (struct img_node *node);
 /* Aborts unless *ERR says what went wrong, in one line. */
 void fuzz_explained (const struct img_error *err);

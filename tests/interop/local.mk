@@ -5,6 +5,7 @@ interop_tests =
 interop_tests += %D%/qcow2-read.sh
 interop_tests += %D%/qcow2-create.sh
 interop_tests += %D%/qcow2-snapshot.sh
+interop_tests += %D%/qcow2-repair.sh
 interop_tests += %D%/qcow2-write.sh
 if MODULE_NBD
 interop_tests += %D%/nbd.sh
@@ -12,13 +13,14 @@ endif
 if MODULE_VDI
 interop_tests += %D%/devices.sh %D%/locks.sh %D%/vdi.sh
 endif
-check_PROGRAMS += %D%/hold %D%/ops %D%/randio
+check_PROGRAMS += %D%/damage %D%/hold %D%/ops %D%/randio
+tests_interop_damage_LDADD = $(unit_shared)
 tests_interop_hold_LDADD = $(unit_shared)
 tests_interop_ops_LDADD = $(unit_shared)
 tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-snapshot.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
-EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-repair.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/devices.sh %D%/locks.sh %D%/nbd.sh %D%/qcow2-read.sh %D%/qcow2-write.sh \
 	%D%/vdi.sh
