@@ -12,6 +12,7 @@
  * Refuses nothing; sizes may differ: past its end an image reads as zero. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,7 @@ note_difference (struct job *job, uint64_t offset, uint64_t length, enum img_com
   struct event event = { .kind = kind == IMG_COMPARE_STATUS ? EVENT_STATUS : EVENT_CONTENT,
                          .offset = offset };
   int r;
+  IMG_TRACE ("compare_difference", NULL, "%d 0x%" PRIx64, (int) kind, offset);
   if (job->list.tell == NULL) {
     note_event (job, &event);
     return;
@@ -264,6 +266,7 @@ look (struct job *job, const struct piece *piece, uint8_t *buf[2])
 {
   struct img_error err = IMG_ERROR_INIT;
   size_t n = (size_t) piece->length, at;
+  IMG_TRACE ("compare_piece", NULL, "0x%" PRIx64 " %" PRIu64, piece->offset, piece->length);
   for (int i = 0; i < 2; i++)
     if (piece->node[i] && img_pread (piece->node[i], buf[i], n, piece->at[i], 0, &err) < 0) {
       note_failure (job, piece->offset, i, false, &err);
@@ -366,6 +369,7 @@ img_compare (struct img_node *a, struct img_node *b, const struct img_compare_op
   init_job (&job, &o);
   img_progress_start (job.progress, job.total);
   unsigned inflight = (unsigned) img_max (img_workers_inflight (a), img_workers_inflight (b));
+  IMG_TRACE ("compare_start", NULL, "%u %" PRIu64, o.workers, job.total);
   int r = img_pool_run (img_workers_count (o.workers, inflight), work, &job, err);
   if (job.list.tell)
     compare_list_finish (&job.list, atomic_load (&job.limit));

@@ -14,6 +14,7 @@
  * Locks: `deal` around the plan, then `lock` around the ring; neither is held while data moves. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
@@ -166,6 +167,8 @@ take (struct copy_order *order, unsigned worker, struct copy_slot **slot, struct
       r = copy_plan_next (job->plan, &s->range, err);
       if (r <= 0)
         return r;
+      IMG_TRACE ("copy_range", job->dst, "%d 0x%" PRIx64 " %" PRIu64, (int) s->range.kind,
+                 s->range.offset, s->range.length);
       enter (order, s);
       *slot = s;
     }

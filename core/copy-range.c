@@ -4,6 +4,7 @@
  * allocates is its caller's business (reserve, then copy into the place). */
 #include <config.h>
 
+#include <inttypes.h>
 #include <blkimg/overflow.h>
 
 #include "core/i18n.h"
@@ -58,6 +59,8 @@ int
 img_copy_range (struct img_node *dst, uint64_t dst_offset, struct img_node *src,
                 uint64_t src_offset, uint64_t length, unsigned flags, struct img_error *err)
 {
+  IMG_TRACE ("node_copy_range", dst, "%s 0x%" PRIx64 " 0x%" PRIx64 " %" PRIu64, src->filename,
+             src_offset, dst_offset, length);
   if (img_io_may_write (dst, dst_offset, length, err) < 0
       || img_io_bounds (src, src_offset, length, err) < 0)
     return -1;

@@ -5,6 +5,7 @@
  * Refuses: sources that do not fit, compression where the format has none or encrypts. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <blkimg/overflow.h>
@@ -165,7 +166,10 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
   pthread_mutex_init (&job.report, NULL);
   img_rate_init (&job.rate, job.opts.rate);
   img_progress_start (job.opts.progress, job.total);
+  IMG_TRACE ("copy_start", dst, "%u %" PRIu64 " %" PRIu64 " %" PRIu64, n, job.unit, job.chunk,
+             job.total);
   int r = run (&job, n, dst->sequential || (job.reserves && !job.opts.out_of_order), err);
+  IMG_TRACE ("copy_end", dst, "%d", r);
   img_rate_release (&job.rate);
   pthread_mutex_destroy (&job.report);
   if (r == 0)

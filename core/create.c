@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -247,6 +248,8 @@ img_create_make (struct img_create_plan *plan, const char *name, const char *pat
   struct work work = { .context = { .gate = IMG_GATE_OPEN, .objects = plan->objects } };
   bool plain = plan->driver->caps & IMG_CAP_PLAIN, made;
   int rc;
+
+  IMG_TRACE ("image_create", NULL, "%s %s %" PRIu64, path, plan->driver->name, plan->size);
 
   if (plan->driver == plan->protocol)
     return make_file (plan->driver, path, plan->size, plan->prealloc, plan->opts, &made, err);

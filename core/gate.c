@@ -202,6 +202,7 @@ img_gate_check (struct img_node *node, const char *what, const char *name, unsig
   int rc;
 
   *pass = (struct img_gate_pass) { NULL, true, { 0, 0 } };
+  IMG_TRACE ("gate_check", node, "%s %s", what, name);
   if (node->context->gate == IMG_GATE_UNTRUSTED) {
     img_error_set (err, EPERM, _("%s '%s' is not opened: the image is not trusted"), what, name);
     return img_error_hint (err, _("Without --untrusted local files are opened."));

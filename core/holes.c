@@ -8,6 +8,7 @@
  * meanwhile (-U) may have changed since: so may it with any other way of asking. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <blkimg/cleanup.h>
 #include <blkimg/overflow.h>
 #include <blkimg/vec.h>
@@ -181,6 +182,7 @@ cover (struct img_holes *h, struct img_node *node, uint64_t offset, struct img_e
     h->window = img_max (img_min (h->window / 4, WINDOW_JUMP), WINDOW_MIN);
   }
   restart (h, offset);
+  IMG_TRACE ("holes_scan", node, "0x%" PRIx64 " %" PRIu64, offset, h->window);
   return extend (h, node, offset, h->window, err);
 }
 

@@ -7,6 +7,7 @@
  * or what took their place.  Writing is write.c, zeroes and discards zero.c. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <blkimg/overflow.h>
@@ -196,6 +197,7 @@ img_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset, u
            struct img_error *err)
 {
   (void) flags; /* none yet */
+  IMG_TRACE ("node_pread", node, "0x%" PRIx64 " %" PRIu64, offset, length);
   if (img_io_bounds (node, offset, length, err) < 0)
     return -1;
   if (!img_moves_bytes (node))
@@ -213,6 +215,7 @@ img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t of
             unsigned flags, struct img_error *err)
 {
   (void) flags; /* none yet */
+  IMG_TRACE ("node_pwrite", node, "0x%" PRIx64 " %" PRIu64, offset, length);
   if (img_io_may_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)
@@ -237,6 +240,7 @@ img_flush (struct img_node *node, struct img_error *err)
   /* A format's tables must reach the file even when nobody waits for the disk. */
   if (node->driver->kind == IMG_PROTOCOL && (node->flags & IMG_OPEN_NO_FLUSH))
     return 0;
+  IMG_TRACE ("node_flush", node, "%s", node->driver->name);
   if (node->driver->flush) {
     IMG_SERIAL (node);
     if (node->driver->flush (node, err) < 0)
@@ -292,6 +296,7 @@ int
 img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
             struct img_error *err)
 {
+  IMG_TRACE ("node_resize", node, "%" PRIu64 " %d 0x%x", size, (int) prealloc, flags);
   if (img_io_may_write (node, 0, 0, err) < 0)
     return -1;
   if (size > INT64_MAX)
@@ -330,6 +335,7 @@ allocate_below (struct img_node *node, uint64_t offset, uint64_t length, struct 
 int
 img_allocate (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err)
 {
+  IMG_TRACE ("node_allocate", node, "0x%" PRIx64 " %" PRIu64, offset, length);
   if (img_io_may_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)

@@ -53,6 +53,7 @@ core_libblkimgcore_la_SOURCES += %D%/serial.h
 core_libblkimgcore_la_SOURCES += %D%/size.c
 core_libblkimgcore_la_SOURCES += %D%/spec.c
 core_libblkimgcore_la_SOURCES += %D%/spec.h
+core_libblkimgcore_la_SOURCES += %D%/trace.c
 core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/create-plan.c
 core_libblkimgcore_la_SOURCES += %D%/create.c

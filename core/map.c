@@ -4,6 +4,7 @@
  * fault is an error here and never an endless loop there.  Resolving layers is walk.c. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <limits.h>
 
 #include <blkimg/overflow.h>
@@ -69,6 +70,7 @@ int
 img_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
          unsigned n, struct img_error *err)
 {
+  IMG_TRACE ("node_map", node, "0x%" PRIx64 " %" PRIu64, offset, length);
   if (img_io_bounds (node, offset, length, err) < 0)
     return -1;
   if (length == 0 || n == 0)

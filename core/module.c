@@ -257,6 +257,6 @@ img_module_load (const struct img_manifest *m, struct img_error *err)
   }
   memcpy (&entry, &symbol, sizeof entry);
   module = entry ();
-  img_debug (NULL, "loaded module %s from %s", m->name, m->dir);
+  IMG_TRACE ("module_load", NULL, "%s %s", m->name, m->dir);
   return check_abi (module, err) < 0 ? NULL : module;
 }

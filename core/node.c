@@ -67,6 +67,8 @@ img_node_free (struct img_node *node, bool opened)
 {
   if (node == NULL)
     return;
+  if (opened)
+    IMG_TRACE ("node_close", node, "%s", node->driver->name);
   if (opened && node->driver->close) {
     IMG_SERIAL (node);
     node->driver->close (node);

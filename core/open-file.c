@@ -148,6 +148,7 @@ open_node (struct img_node *node, struct img_opts *opts, bool named, struct img_
     return -1;
   if ((node->flags & IMG_OPEN_RDWR) && (node->driver->caps & IMG_CAP_READ_ONLY))
     return img_error_set (err, EACCES, _("driver '%s' is for reading only"), node->driver->name);
+  IMG_TRACE ("node_open", node, "%s 0x%x", node->driver->name, node->flags);
   if (node->driver->open (node, opts, node->flags, err) < 0)
     return -1;
   if (!filter || finish_filter (node, named, err) == 0)
@@ -259,6 +260,7 @@ img_open_lock (struct img_node *file, bool stable, struct img_error *err)
   if (file->driver->lock == NULL)
     return 0;
   IMG_SERIAL (file);
+  IMG_TRACE ("node_lock", file, "0x%x", file->flags);
   if (file->driver->lock (file, file->flags & (relevant | IMG_OPEN_STABLE), err) < 0)
     return img_error_name (file->filename, err);
   return 0;

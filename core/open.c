@@ -100,6 +100,7 @@ open_format (struct img_node *node, struct img_opts *opts, struct img_error *err
     return -1;
   if (img_open_lock (file, stable, err) < 0)
     return -1;
+  IMG_TRACE ("node_open", node, "%s 0x%x", driver->name, node->flags);
   return driver->open (node, opts, node->flags, err);
 }
 

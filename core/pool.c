@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/module.h>
 
 #include "core/i18n.h"
 #include "core/pool.h"
@@ -69,6 +70,7 @@ img_pool_run (unsigned n, img_pool_work *work, void *arg, struct img_error *err)
     return img_error_set (err, ENOMEM, _("out of memory"));
   struct img_pool pool = { .work = work, .arg = arg, .mutex = PTHREAD_MUTEX_INITIALIZER };
   unsigned started = start_workers (&pool, workers, n);
+  IMG_TRACE ("pool_run", NULL, "%u", started);
   workers[0] = (struct worker) { .pool = &pool };
   run_worker (&workers[0]);
   for (unsigned i = 1; i < started; i++)

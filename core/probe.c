@@ -94,6 +94,7 @@ ask (struct probe *p, const struct img_manifest_driver *d)
     return; /* twice: two modules claim it */
   if (driver->probe)
     score = driver->probe (p->head, p->head_len, p->tail, p->tail_len, p->size);
+  IMG_TRACE ("format_probe", NULL, "%s %d", driver->name, score);
   if (score > p->score) {
     p->score = score;
     p->best = driver;

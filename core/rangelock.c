@@ -3,11 +3,13 @@
  * threads at work, so a list is enough.  Knows nothing of nodes. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/module.h>
 
 #include "core/rangelock.h"
 
@@ -53,6 +55,7 @@ void
 img_rangelock_lock (struct img_rangelock *lock, struct img_range *range, uint64_t offset,
                     uint64_t length)
 {
+  IMG_TRACE ("range_lock", NULL, "0x%" PRIx64 " %" PRIu64, offset, length);
   IMG_GUARD (&lock->mutex);
   *range = (struct img_range) { offset, length, lock->last, NULL };
   if (lock->last)

@@ -303,6 +303,7 @@ publish (struct img_target *t, struct img_error *err)
 int
 img_target_finish (struct img_target *t, struct img_error *err)
 {
+  IMG_TRACE ("target_finish", NULL, "%s", t->final);
   int rc = img_close (t->node, err);
 
   if (rc == 0)
@@ -318,6 +319,7 @@ img_target_abort (struct img_target *t)
 {
   if (t == NULL)
     return;
+  IMG_TRACE ("target_abort", NULL, "%s", t->final);
   img_node_drop (t->node);
   remove_all (t);
   target_free (t);

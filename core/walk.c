@@ -9,6 +9,7 @@
  * alike neighbours are joined.  Reads tables, never data. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <blkimg/overflow.h>
@@ -58,6 +59,7 @@ struct img_walk *
 img_walk_new (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
               struct img_error *err)
 {
+  IMG_TRACE ("walk_new", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
   if (img_io_bounds (node, offset, length, err) < 0)
     return NULL;
   unsigned n = 1;

@@ -8,6 +8,7 @@
  * a child that is not there. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <blkimg/overflow.h>
@@ -71,6 +72,7 @@ int
 img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
                    unsigned flags, struct img_place *place, struct img_error *err)
 {
+  IMG_TRACE ("place_reserve", node, "0x%" PRIx64 " %" PRIu64 " %" PRIu64, offset, length, encoded);
   memset (place, 0, sizeof *place);
   if (!(node->flags & IMG_OPEN_RDWR))
     return img_io_may_write (node, offset, 0, err);
@@ -146,6 +148,8 @@ int
 img_write_place (struct img_node *node, const struct img_place *place, uint64_t delta,
                  const void *buf, uint64_t length, struct img_error *err)
 {
+  IMG_TRACE ("place_write", node, "%d 0x%" PRIx64 " %" PRIu64, (int) place->child,
+             place->host_offset + delta, length);
   if (check_room (node, place, delta, length, err) < 0)
     return -1;
   if ((node->flags & IMG_OPEN_PROBED)
@@ -191,6 +195,8 @@ img_write_share (struct img_node *node, const struct img_place *place, struct im
 int
 img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err)
 {
+  IMG_TRACE ("place_commit", node, "0x%" PRIx64 " %" PRIu64 " 0x%" PRIx64, place->offset,
+             place->length, place->host_offset);
   if (node->driver->commit) {
     IMG_SERIAL (node);
     if (node->driver->commit (node, place, err) < 0)
@@ -202,6 +208,8 @@ img_write_commit (struct img_node *node, const struct img_place *place, struct i
 void
 img_write_abandon (struct img_node *node, const struct img_place *place)
 {
+  IMG_TRACE ("place_abandon", node, "0x%" PRIx64 " %" PRIu64 " 0x%" PRIx64, place->offset,
+             place->length, place->host_offset);
   if (node->driver->abandon) {
     IMG_SERIAL (node);
     node->driver->abandon (node, place);

@@ -6,6 +6,7 @@
  * is made smaller instead: whole units only, the rest keeps its old data. */
 #include <config.h>
 
+#include <inttypes.h>
 #include <blkimg/overflow.h>
 
 #include "core/i18n.h"
@@ -241,6 +242,7 @@ int
 img_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
           struct img_error *err)
 {
+  IMG_TRACE ("node_zero", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
   if (img_io_may_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)
@@ -296,6 +298,7 @@ int
 img_discard (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
              struct img_error *err)
 {
+  IMG_TRACE ("node_discard", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
   if (img_io_may_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)

@@ -91,6 +91,8 @@ print_help (void)
     for (e = commands; e->name; e++)
       printf ("  %-10s %s\n", e->name, _(e->summary));
     printf (_("\nOptions:\n"));
+    printf ("  -T, --trace=%s\n                 %s\n", _("[PATTERN][,events=FILE][,file=FILE]"),
+            _("print what happens inside; help lists the events"));
     printf ("  -h, --help     %s\n", _("print this and exit"));
     printf ("  -V, --version  %s\n", _("print the version and exit"));
   }
@@ -152,10 +154,28 @@ is_option (const char *arg, const char *letter, const char *name)
   return strcmp (arg, letter) == 0 || strcmp (arg, name) == 0;
 }
 
+/* The command finds it in its environment.  -1, or the exit status. */
+static int
+set_trace (const char *pattern)
+{
+  const char *before = getenv ("BLKIMG_TRACE");
+  int status = tool_trace (pattern);
+  char *all;
+
+  if (status >= 0)
+    return status;
+  if (asprintf (&all, "%s%s%s", before ? before : "", before ? "\n" : "", pattern) < 0 ||
+      setenv ("BLKIMG_TRACE", all, 1) < 0)
+    tool_no_memory ();
+  free (all);
+  return -1;
+}
+
 int
 main (int argc, char **argv)
 {
-  int i = 1;
+  const char *pattern;
+  int i = 1, status;
 
   tool_init (argv);
   for (; i < argc && argv[i][0] == '-'; i++) {
@@ -167,10 +187,14 @@ main (int argc, char **argv)
       print_version ();
       return tool_finish (EXIT_SUCCESS);
     }
-    if (tool_compat () && is_option (argv[i], "-T", "--trace") && i + 1 < argc)
-      i++; /* what to trace is that tool's; BLKIMG_DEBUG is ours */
-    else if (!tool_compat () || strncmp (argv[i], "--trace=", 8) != 0)
+    if (is_option (argv[i], "-T", "--trace") && i + 1 < argc)
+      pattern = argv[++i];
+    else if (strncmp (argv[i], "--trace=", 8) == 0)
+      pattern = argv[i] + 8;
+    else
       return tool_usage (_("unrecognized option '%s'"), argv[i]);
+    if ((status = set_trace (pattern)) >= 0)
+      return tool_finish (status);
   }
   if (i == argc)
     return tool_usage (_("Not enough arguments"));

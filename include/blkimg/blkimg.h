@@ -155,6 +155,19 @@ struct img_value *img_modules (struct img_error *err);
 /* Names of all drivers in manifests, sorted; NULL-ended; free() the array only. */
 const char **img_driver_names (struct img_error *err);
 
+/* ---- tracing ---- */
+
+struct img_trace_event {
+  const char *name, *arguments; /* arguments: their names, in order */
+};
+const struct img_trace_event *img_trace_events (void); /* ended by a NULL name */
+/* TEXT is `[enable=]PATTERN,events=FILE,file=FILE`: globs over names of events (`-GLOB`: not
+ * these; the last that fits decides), a file of them, where lines go (else standard error).  Before
+ * there are threads. */
+int img_trace_set (const char *text, struct img_error *err);
+/* What the environment asks for: BLKIMG_TRACE, a TEXT as above a line; BLKIMG_DEBUG=trace, all. */
+int img_trace_init (struct img_error *err);
+
 /* ---- output ---- */
 
 /* The tree as JSON text, 4-space indentation, ASCII only, no newline at the end; malloc'ed.

@@ -89,7 +89,14 @@ int img_base64_decode (uint8_t *bytes, size_t *n, struct img_error *err);
  * elsewhere. */
 void img_event (struct img_node *child, const char *event);
 
-/* A line for BLKIMG_DEBUG; costs nothing when that is off. */
+/* A trace point: EVENT, snake case and beginning with the module's name, has its row in trace.c.
+ * NODE may be NULL.  One look at a flag when nothing is traced. */
+#define IMG_TRACE(event, node, ...) \
+  (img_tracing ? img_trace (event, node, __VA_ARGS__) : (void) 0)
+extern bool img_tracing;
+void img_trace (const char *event, const struct img_node *node, const char *fmt, ...)
+  IMG_PRINTF (3, 4);
+/* The event `debug`: a remark for developers. */
 void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2, 3);
 
 /* ---- open ---- */

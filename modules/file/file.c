@@ -104,6 +104,7 @@ file_open_path (struct file *f, const char *path, struct img_error *err)
     return -1;
   if (f->flags & IMG_OPEN_DIRECT)
     mode |= O_DIRECT;
+  IMG_TRACE ("file_open_path", NULL, "%s 0x%x", path, (unsigned) mode);
   f->fd = open (path, mode);
   if (f->fd < 0 && errno == EINVAL && (f->flags & IMG_OPEN_DIRECT))
     return img_error_set (err, EINVAL, _("the file system does not support direct access"));

@@ -117,7 +117,7 @@ file_lock (struct img_node *node, unsigned flags, struct img_error *err)
     return 0;
   if (f->locking == FILE_LOCKING_ON || err->code == EAGAIN || err->code == ENOLCK)
     return -1;
-  img_debug (node, "used without locks: %s", err->message);
+  IMG_TRACE ("file_unlocked", node, "%s", err->message);
   img_error_clear (err);
   f->locking = FILE_LOCKING_OFF;
   return 0;

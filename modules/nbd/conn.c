@@ -85,7 +85,9 @@ nbd_conn_open (struct nbd_conn *conn, const struct img_opts *opts, struct img_er
     conn->h = new_handle (opts, err);
     if (conn->h == NULL)
       return -1;
-    if (connect_once (conn->h, opts) == 0)
+    int r = connect_once (conn->h, opts);
+    IMG_TRACE ("nbd_connect", NULL, "%d", r == 0);
+    if (r == 0)
       return 0;
     code = nbd_get_errno ();
     img_error_set (err, code ? code : EIO, "%s", nbd_get_error ());
@@ -224,6 +226,7 @@ nbd_wait_end (struct nbd_wait *w, int64_t cookie, const char *what, uint64_t off
     pthread_mutex_unlock (&w->conn->lock);
   }
   pthread_cond_destroy (&w->cond);
+  IMG_TRACE ("nbd_request", NULL, "%s 0x%llx %d", what, (unsigned long long) offset, code);
   return code == 0 ? 0
                    : img_error_errno (err, code, _("NBD %s at 0x%llx failed"), what,
                                       (unsigned long long) offset);

@@ -228,6 +228,7 @@ qcow2_alloc (struct qcow2 *q, uint64_t want, uint64_t *cluster, uint64_t *n,
   if (alloc_gap (q, want, cluster, n, err) < 0
       || (*n == 0 && alloc_end (q, want, cluster, n, err) < 0))
     return -1;
+  IMG_TRACE ("qcow2_alloc", q->node, "0x%" PRIx64 " %" PRIu64, *cluster << q->cluster_bits, *n);
   /* What a wrong refcount called free stays taken now. */
   return qcow2_overlap_check (q, *cluster, *n, false, err);
 }
@@ -299,6 +300,7 @@ qcow2_free_later (struct qcow2 *q, uint64_t cluster, uint64_t n)
 {
   struct qcow2_writer *w = q->writer;
   struct qcow2_run run = { cluster, n };
+  IMG_TRACE ("qcow2_free", q->node, "0x%" PRIx64 " %" PRIu64, cluster << q->cluster_bits, n);
   if (w->later.n > 0) {
     struct qcow2_run *last = &w->later.v[w->later.n - 1];
     if (last->cluster + last->n == cluster) {

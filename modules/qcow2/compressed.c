@@ -192,6 +192,7 @@ decode (struct qcow2 *q, struct qcow2_decompress *d, const struct want *want, co
         uint64_t in_length, uint8_t *out, struct img_error *err)
 {
   void *decoder = idle_pool_take (&d->decoders);
+  IMG_TRACE ("qcow2_decode", q->node, "0x%" PRIx64 " %" PRIu64, want->guest, in_length);
   if (decoder == NULL)
     decoder = d->codec->decoder_new (&d->params, err);
   if (decoder == NULL)

@@ -5,6 +5,7 @@
  * zeroes.  Distances stay within 4096 bytes: that is what all readers of deflate clusters
  * accept.  Refuses: compression levels that the codec does not have.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,5 +85,6 @@ qcow2_encode (struct img_node *node, const void *in, size_t length, void *out, s
   cap = img_min (cap, q->cluster_size - 1);
   int r = e->codec->encode (encoder, in, q->cluster_size, out, cap, out_length, err);
   idle_pool_put (&e->encoders, encoder, e->codec->encoder_free);
+  IMG_TRACE ("qcow2_encode", node, "%zu %zu", length, r == 0 ? *out_length : 0);
   return r;
 }

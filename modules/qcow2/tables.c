@@ -184,6 +184,7 @@ static int
 read_run (struct qcow2_cache *cache, struct qcow2_table **run, size_t n, struct img_error *err)
 {
   uint64_t offset = run[0]->offset;
+  IMG_TRACE ("qcow2_table_read", cache->file, "0x%" PRIx64 " %zu", offset, n);
   if (!img_within (offset, cache->size, img_size (cache->file)))
     return img_error_set (err, EIO, _("table at 0x%" PRIx64 " lies past the end of the file"),
                           offset);
@@ -404,6 +405,7 @@ write_run (struct qcow2_cache *cache, struct qcow2_table **run, size_t n, uint8_
            struct img_error *err)
 {
   const uint8_t *from = run[0]->bytes;
+  IMG_TRACE ("qcow2_table_write", cache->file, "0x%" PRIx64 " %zu", run[0]->offset, n);
   if (n > 1) {
     for (size_t i = 0; i < n; i++)
       memcpy (buf + i * cache->size, run[i]->bytes, cache->size);

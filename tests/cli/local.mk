@@ -30,5 +30,6 @@ cli_tests += %D%/resize.sh
 cli_tests += %D%/snapshot.sh
 cli_tests += %D%/target.sh
 cli_tests += %D%/template.sh
+cli_tests += %D%/trace.sh
 TESTS += $(cli_tests)
 EXTRA_DIST += $(cli_tests) %D%/lib.sh %D%/peer.sh

@@ -9,6 +9,7 @@ lint_tests += %D%/modules.sh
 lint_tests += %D%/options.sh
 lint_tests += %D%/shell.sh
 lint_tests += %D%/size.sh
+lint_tests += %D%/trace.sh
 TESTS += $(lint_tests)
 EXTRA_DIST += $(lint_tests) %D%/c-size.pl %D%/dist.sh %D%/exempt-size %D%/lib.sh %D%/run
 

@@ -67,6 +67,9 @@ opt_print_help (const struct command *command)
                                    0, NULL, NULL, 0 };
   static const struct opt version = { OPT_FLAG, 'V', "version", NULL,
                                       N_("print the version and exit"), 0, NULL, NULL, 0 };
+  static const struct opt trace = { OPT_CALL, 0, "trace", N_("[PATTERN][,events=FILE][,file=FILE]"),
+                                    N_("print what happens inside; help lists the events"),
+                                    0, NULL, NULL, 0 };
 
   print_called (command, _("Usage: "));
   printf (_(" [OPTION]... %s\n"), _(command->operands));
@@ -74,6 +77,8 @@ opt_print_help (const struct command *command)
   for (const struct opt *row = command->opts; row->kind != OPT_END; row++)
     if (opt_is_known (row))
       print_row (row);
+  if (!tool_compat ())
+    print_row (&trace);
   print_row (&help);
   print_row (&version);
 }

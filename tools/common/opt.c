@@ -17,13 +17,13 @@
 #include "common/opt.h"
 
 #define MAX_OPTS 60
-enum { VAL_HELP = 1000, VAL_VERSION, VAL_DUMP, VAL_ROW };
+enum { VAL_HELP = 1000, VAL_VERSION, VAL_DUMP, VAL_TRACE, VAL_ROW };
 
 const char *const output_words[] = { "human", "json", NULL };
 
 struct parser {
   char letters[3 * MAX_OPTS + 8];
-  struct option longs[MAX_OPTS + 4];
+  struct option longs[MAX_OPTS + 5];
 };
 
 bool
@@ -60,6 +60,8 @@ build (struct parser *p, const struct opt *opts)
   *o++ = (struct option) { "help", no_argument, NULL, VAL_HELP };
   *o++ = (struct option) { "version", no_argument, NULL, VAL_VERSION };
   *o++ = (struct option) { "dump-options", no_argument, NULL, VAL_DUMP };
+  if (!tool_compat ()) /* there it stands before the command */
+    *o++ = (struct option) { "trace", required_argument, NULL, VAL_TRACE };
   *o = (struct option) { NULL, 0, NULL, 0 };
 }
 
@@ -151,6 +153,23 @@ unknown (char **argv, bool missing)
   return tool_usage (_("unrecognized option '%s'"), text);
 }
 
+/* Options of every command; -1: VAL is none that ends it here. */
+static int
+general (const struct command *command, int val)
+{
+  bool own_v = find_row (command->opts, 'V') != NULL;
+
+  if (val == 'h' || val == VAL_HELP)
+    opt_print_help (command);
+  else if (val == VAL_DUMP)
+    opt_print_dump (command);
+  else if (val == VAL_VERSION || (val == 'V' && !own_v))
+    opt_print_version (command);
+  else
+    return val == VAL_TRACE ? tool_trace (optarg) : -1;
+  return EXIT_SUCCESS;
+}
+
 int
 opt_parse (const struct command *command, int argc, char **argv, void *args, int *n)
 {
@@ -160,19 +179,12 @@ opt_parse (const struct command *command, int argc, char **argv, void *args, int
   build (&p, command->opts);
   opterr = 0;
   while ((val = getopt_long (argc, argv, p.letters, p.longs, NULL)) != -1) {
-    if (val == 'h' || val == VAL_HELP) {
-      opt_print_help (command);
-      return EXIT_SUCCESS;
-    }
-    if (val == VAL_DUMP) {
-      opt_print_dump (command);
-      return EXIT_SUCCESS;
-    }
+    int status = general (command, val);
+    if (status >= 0)
+      return status;
+    if (val == VAL_TRACE)
+      continue;
     const struct opt *row = find_row (command->opts, val);
-    if (row == NULL && (val == 'V' || val == VAL_VERSION)) {
-      opt_print_version (command);
-      return EXIT_SUCCESS;
-    }
     if (row == NULL)
       return unknown (argv, val == ':');
     struct img_error err = IMG_ERROR_INIT;

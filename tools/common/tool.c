@@ -85,12 +85,63 @@ tool_finish (int status)
   return status ? status : EXIT_FAILURE;
 }
 
+/* ---- tracing ---- */
+
+static void
+print_events (void)
+{
+  for (const struct img_trace_event *e = img_trace_events (); e->name; e++)
+    if (compat)
+      printf ("%s\n", e->name);
+    else
+      printf ("%-20s %s\n", e->name, e->arguments);
+}
+
+/* A name without wildcards that no event has is a slip. */
+static void
+warn_unknown (const char *text)
+{
+  size_t n = strcspn (text, ",");
+  const struct img_trace_event *e = img_trace_events ();
+  char word[100];
+
+  if (strncmp (text, "enable=", 7) == 0)
+    text += 7, n -= 7;
+  if (*text == '-')
+    text++, n--;
+  snprintf (word, sizeof word, "%.*s", (int) n, text);
+  if (n == 0 || strpbrk (word, "*?[="))
+    return;
+  while (e->name && strcmp (e->name, word) != 0)
+    e++;
+  if (e->name == NULL)
+    tool_say (_("warning: trace event '%s' does not exist"), word);
+}
+
+int
+tool_trace (const char *text)
+{
+  struct img_error err = IMG_ERROR_INIT;
+
+  if (strcmp (text, "help") == 0 || strcmp (text, "?") == 0) {
+    print_events ();
+    return EXIT_SUCCESS;
+  }
+  warn_unknown (text);
+  return img_trace_set (text, &err) < 0 ? tool_fail (&err) : -1;
+}
+
+/* ---- the frame ---- */
+
 int
 tool_main (int argc, char **argv, const struct command *command, void *args)
 {
+  struct img_error err = IMG_ERROR_INIT;
   int status, n;
 
   tool_init (argv);
+  if (img_trace_init (&err) < 0)
+    return tool_finish (tool_fail (&err));
   status = opt_parse (command, argc, argv, args, &n);
   if (status < 0)
     status = command->run (args, n, argv + argc - n);

@@ -32,6 +32,9 @@ void tool_init (char **argv);
 /* Closes standard output; STATUS, or failure when what was printed did not reach it. */
 int tool_finish (int status);
 
+/* What --trace says.  -1: go on; else the exit status: events were listed, or TEXT is at fault. */
+int tool_trace (const char *text);
+
 const char *tool_name (void); /* the base name we were called by: what messages begin with */
 bool tool_compat (void);      /* drop-in mode */
 
