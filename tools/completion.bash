@@ -19,7 +19,7 @@ _img ()
   if [[ $command == img ]]; then
     if (( COMP_CWORD == 1 )); then
       mapfile -t COMPREPLY < <(compgen -W "$(LC_ALL=C img --help 2>/dev/null |
-        sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p') --help --version" -- "$cur")
+        sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p') --help --version --trace" -- "$cur")
       return
     fi
     command=img-${COMP_WORDS[1]}
@@ -40,11 +40,12 @@ _img ()
     [[ $name == - ]] || options+=" --$name"
   done < <("$command" --dump-options 2>/dev/null)
   if [[ $cur == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$options --help --version" -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W "$options --help --version --trace" -- "$cur")
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")
   fi
 }
 
-complete -o filenames -F _img img img-check img-compare img-convert img-create img-info img-map \
-  img-measure img-modules img-resize img-snapshot
+complete -o filenames -F _img img img-amend img-bench img-bitmap img-check img-commit img-compare \
+  img-convert img-create img-dd img-info img-map img-measure img-modules img-rebase img-resize \
+  img-snapshot

@@ -12,6 +12,7 @@
 
 #include "common/i18n.h"
 #include "common/opt-image.h"
+#include "img-map-picture.h"
 
 struct args {
   struct image_args image;
@@ -19,13 +20,18 @@ struct args {
   int output;
 };
 
+/* Pictures: for browsers and for terminals. */
+enum { OUTPUT_SVG = OUTPUT_JSON + 1, OUTPUT_BLOCKS };
+enum { SVG_COLUMNS = 128, SVG_ROWS = 32, BLOCKS_ROWS = 24 };
+static const char *const form_words[] = { "human", "json", "svg", "blocks", NULL };
+
 static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_SIZE_ROW ('s', "start-offset", N_("BYTES"), struct args, start, N_("begin there")),
   OPT_SIZE_ROW ('l', "max-length", N_("BYTES"), struct args, length, N_("map that much")),
   OPT_SHARE_ROW (struct args, image),
-  OPT_OUTPUT_ROW (struct args, output),
+  OPT_CHOICE_ROW (0, "output", form_words, struct args, output, N_("form of the output")),
   OPT_OBJECT_ROW (struct args, image),
   OPT_TRUST_ROWS (struct args, image),
   OPT_END_ROW
@@ -103,6 +109,25 @@ print_map (struct img_walk *walk, int output, struct img_error *err)
   return rc;
 }
 
+static int
+draw_map (struct img_walk *walk, struct img_node *node, uint64_t start, uint64_t length, int output,
+          struct img_error *err)
+{
+  bool svg = output == OUTPUT_SVG;
+  struct picture picture;
+  struct img_block b;
+  int rc;
+
+  picture_init (&picture, start, length, svg ? SVG_COLUMNS : picture_text_columns (),
+                svg ? SVG_ROWS : BLOCKS_ROWS);
+  while ((rc = img_walk_next (walk, &b, err)) > 0)
+    picture_add (&picture, &b);
+  if (rc == 0)
+    (svg ? picture_svg : picture_blocks) (&picture, node);
+  picture_release (&picture);
+  return rc;
+}
+
 /* Holes of the files below are zeroes, whatever a format's tables say.  qemu-img looks for them
  * only under raw images, and where a format seems to have been given space that it has not used. */
 static unsigned
@@ -145,7 +170,8 @@ map (struct img_node *node, const struct args *args, struct img_error *err)
   if (walk == NULL)
     return -1;
   setvbuf (stdout, NULL, _IOFBF, 64 << 10); /* a write every few lines is what a long map costs */
-  rc = print_map (walk, args->output, err);
+  rc = args->output > OUTPUT_JSON ? draw_map (walk, node, start, rest, args->output, err)
+                                  : print_map (walk, args->output, err);
   img_walk_free (walk);
   return rc;
 }
@@ -161,6 +187,8 @@ run (void *data, int n, char **names)
 
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
+  if (tool_compat () && args->output > OUTPUT_JSON)
+    return tool_usage (_("option --%s: %s"), "output", _("it takes human and json"));
   node = img_open (names[0], &params, &err);
   if (node == NULL)
     return tool_fail (&err);

@@ -66,7 +66,8 @@ command_pods += %D%/img-info.pod
 command_pages += %D%/img-info.1
 
 bin_PROGRAMS += tools/img-map
-tools_img_map_SOURCES = %D%/img-map.c
+tools_img_map_SOURCES = %D%/img-map.c %D%/img-map-picture.c %D%/img-map-picture.h
+tools_img_map_SOURCES += %D%/img-map-blocks.c %D%/img-map-svg.c
 tools_img_map_CPPFLAGS = $(tools_cppflags)
 tools_img_map_LDFLAGS = $(tools_ldflags)
 tools_img_map_LDADD = $(tools_ldadd)
@@ -127,13 +128,20 @@ man1_MANS += $(command_pages)
 CLEANFILES += $(command_pages)
 endif
 
-# bash looks for completions under the command's name: one file, the others are links to it.
-completiondir = $(datadir)/bash-completion/completions
-EXTRA_DIST += %D%/completion.bash
+# Shells look for completions under the command's name: one file a shell, the others are links to it.
+bashdir = $(datadir)/bash-completion/completions
+fishdir = $(datadir)/fish/vendor_completions.d
+zshdir = $(datadir)/zsh/site-functions
+EXTRA_DIST += %D%/completion.bash %D%/completion.fish %D%/completion.zsh
 install-data-local:
-	$(MKDIR_P) $(DESTDIR)$(completiondir)
-	$(INSTALL_DATA) $(srcdir)/tools/completion.bash $(DESTDIR)$(completiondir)/img
-	cd $(DESTDIR)$(completiondir) && for p in $(bin_PROGRAMS); do \
-	  test $${p##*/} = img || $(LN_S) -f img $${p##*/} || exit 1; done
+	$(MKDIR_P) $(DESTDIR)$(bashdir) $(DESTDIR)$(fishdir) $(DESTDIR)$(zshdir)
+	$(INSTALL_DATA) $(srcdir)/tools/completion.bash $(DESTDIR)$(bashdir)/img
+	$(INSTALL_DATA) $(srcdir)/tools/completion.fish $(DESTDIR)$(fishdir)/img.fish
+	$(INSTALL_DATA) $(srcdir)/tools/completion.zsh $(DESTDIR)$(zshdir)/_img
+	for p in $(bin_PROGRAMS); do test $${p##*/} = img || { \
+	  (cd $(DESTDIR)$(bashdir) && $(LN_S) -f img $${p##*/}) && \
+	  (cd $(DESTDIR)$(fishdir) && $(LN_S) -f img.fish $${p##*/}.fish); } || exit 1; done
 uninstall-local:
-	cd $(DESTDIR)$(completiondir) && for p in $(bin_PROGRAMS); do rm -f $${p##*/}; done
+	rm -f $(DESTDIR)$(zshdir)/_img
+	for p in $(bin_PROGRAMS); do \
+	  rm -f $(DESTDIR)$(bashdir)/$${p##*/} $(DESTDIR)$(fishdir)/$${p##*/}.fish; done

@@ -3,6 +3,8 @@
 cli_tests =
 cli_tests += %D%/broken-modules.sh
 cli_tests += %D%/compare-list.sh
+cli_tests += %D%/completion-fish.sh
+cli_tests += %D%/completion-zsh.sh
 cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dropin-check.sh
@@ -20,6 +22,7 @@ cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/json-result.sh
 cli_tests += %D%/luks.sh
+cli_tests += %D%/map-picture.sh
 cli_tests += %D%/modules.sh
 cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh

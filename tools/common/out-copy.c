@@ -10,6 +10,7 @@
 
 #include <config.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,9 +49,9 @@ rank (const char *key)
 
 typedef struct img_value *copy_fn (const struct img_value *v);
 
-/* Control characters (C0, DEL, and C1 in UTF-8) become '?'. */
-static void
-set_printable (struct img_value *to, const char *key, const char *text)
+/* TEXT, in which control characters (C0, DEL, and C1 in UTF-8) have become '?'. */
+static char *
+printable (const char *text)
 {
   char *copy = strdup (text);
 
@@ -62,7 +63,24 @@ set_printable (struct img_value *to, const char *key, const char *text)
     else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
       p[0] = p[1] = '?';
   }
+  return copy;
+}
+
+static void
+set_printable (struct img_value *to, const char *key, const char *text)
+{
+  char *copy = printable (text);
+
   img_value_set_string (to, key, copy);
+  free (copy);
+}
+
+void
+out_text (const char *text)
+{
+  char *copy = printable (text);
+
+  fputs (copy, stdout);
   free (copy);
 }
 

@@ -15,6 +15,9 @@ void out_info (const struct img_value *info);
 /* The table of snapshots (img_snapshot_list) in it; nothing when there are none. */
 void out_snapshots (const struct img_value *list);
 
+/* TEXT without what could drive a terminal. */
+void out_text (const char *text);
+
 /* A copy of V with keys in qemu-img's order; one whose strings have no control characters. */
 struct img_value *out_ordered (const struct img_value *v);
 struct img_value *out_printable (const struct img_value *v);
