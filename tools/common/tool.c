@@ -31,12 +31,15 @@ static bool
 speaks_other (void)
 {
   static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-  const char *value = NULL;
+  const char *value = NULL, *language;
 
   for (unsigned i = 0; i < 3 && (value == NULL || *value == '\0'); i++)
     value = getenv (names[i]);
-  return value && *value && strcmp (value, "C") != 0 && strncmp (value, "C.", 2) != 0 &&
-         strcmp (value, "POSIX") != 0;
+  if (value == NULL || *value == '\0' || strcmp (value, "C") == 0 || strcmp (value, "POSIX") == 0)
+    return false;
+  /* C.UTF-8 says nothing of the language, LANGUAGE may. */
+  language = getenv ("LANGUAGE");
+  return strncmp (value, "C.", 2) != 0 || (language && *language);
 }
 #endif
 
@@ -52,12 +55,13 @@ tool_init (char **argv)
   }
   compat = strcmp (name, COMPAT_NAME) == 0;
 #if ENABLE_NLS
+  const char *uninstalled = secure_getenv ("BLKIMG_LOCALE_PATH");
   /* The other tool speaks English only, and programs read it.  Not LC_NUMERIC: they read our
    * numbers, too. */
   if (!compat && speaks_other ()) {
     setlocale (LC_CTYPE, "");
     setlocale (LC_MESSAGES, "");
-    bindtextdomain ("blkimg", IMG_LOCALEDIR);
+    bindtextdomain ("blkimg", uninstalled ? uninstalled : IMG_LOCALEDIR);
   }
 #endif
   signal (SIGPIPE, SIG_IGN);
