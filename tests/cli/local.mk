@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
+cli_tests += %D%/bench.sh
 cli_tests += %D%/broken-modules.sh
 cli_tests += %D%/compare-list.sh
 cli_tests += %D%/completion-fish.sh
 cli_tests += %D%/completion-zsh.sh
 cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
+cli_tests += %D%/dropin-bench.sh
 cli_tests += %D%/dropin-check.sh
 cli_tests += %D%/dropin-compare.sh
 cli_tests += %D%/dropin-convert.sh
