@@ -72,6 +72,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   look (fd, &before);
   if (size == 0 || data[size - 1] % 4 != 1)
     how |= IMG_REPAIR_ERRORS;
+  if (size && (how & IMG_REPAIR_ERRORS) && data[size - 1] % 2)
+    how |= IMG_REPAIR_DROP_SNAPSHOTS | IMG_REPAIR_DROP_BITMAPS;
   if (repair (fd, how))
     check_again (fd);
   look (fd, &after);
