@@ -2,7 +2,8 @@
 /* snapshot-table.c - the snapshot table with an entry more or less (spec section "Snapshots").
  *
  * Owns: the bytes of the entries, which are kept as they are, with extra data that we do not know.
- * The table goes to a new place in the turn that the change is a part of.
+ * The table goes to a new place in the turn that the change is a part of.  Refuses tables with a
+ * damaged entry.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,12 @@ qcow2_snapshot_begin (struct img_node *node, struct qcow2_snapshots *all, struct
   if (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
     return img_error_set (err, ENOTSUP, _("an image with an external data file cannot have"
                                           " snapshots"));
-  return qcow2_snapshots_read (q, all, err);
+  if (qcow2_snapshots_read (q, all, err) < 0)
+    return -1;
+  for (uint32_t i = 0; i < all->n; i++)
+    if (qcow2_snapshot_judge (q, &all->v[i], err) < 0)
+      return -1;
+  return 0;
 }
 
 /* The table as it is, with room for MORE bytes, or NULL. */
@@ -132,5 +138,5 @@ qcow2_snapshot_find (struct img_node *node, const char *text, bool id_first,
     *s = find (all, text, !id_first);
   if (*s == NULL)
     return img_error_set (err, ENOENT, _("there is no snapshot '%s'"), text);
-  return qcow2_snapshot_judge (img_node_priv (node), *s, err);
+  return 0;
 }

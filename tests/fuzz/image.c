@@ -35,10 +35,10 @@ fuzz_explained (const struct img_error *err)
   }
 }
 
-struct img_node *
-fuzz_open_file (int fd, const char *format, unsigned openf)
+static struct img_node *
+open_image (int fd, const char *format, unsigned openf, const char *snapshot)
 {
-  struct img_open_params params = { .struct_size = sizeof params };
+  struct img_open_params params = { .struct_size = sizeof params, .snapshot = snapshot };
   struct img_error err = IMG_ERROR_INIT;
   struct img_node *node;
   char name[64];
@@ -54,10 +54,25 @@ fuzz_open_file (int fd, const char *format, unsigned openf)
 }
 
 struct img_node *
+fuzz_open_file (int fd, const char *format, unsigned openf)
+{
+  return open_image (fd, format, openf, NULL);
+}
+
+struct img_node *
 fuzz_open (const uint8_t *data, size_t size, const char *format, unsigned openf)
 {
   int fd = fuzz_file (data, size);
   struct img_node *node = fuzz_open_file (fd, format, openf);
+  close (fd);
+  return node;
+}
+
+struct img_node *
+fuzz_open_snapshot (const uint8_t *data, size_t size, const char *format, const char *snapshot)
+{
+  int fd = fuzz_file (data, size);
+  struct img_node *node = open_image (fd, format, 0, snapshot);
   close (fd);
   return node;
 }

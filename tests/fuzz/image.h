@@ -15,6 +15,9 @@ struct img_node *fuzz_open (const uint8_t *data, size_t size, const char *format
 /* The same for a file of its own, which stays: to open it again and again. */
 int fuzz_file (const uint8_t *data, size_t size);
 struct img_node *fuzz_open_file (int fd, const char *format, unsigned openf);
+/* As fuzz_open, showing SNAPSHOT, as img_open_params has it. */
+struct img_node *fuzz_open_snapshot (const uint8_t *data, size_t size, const char *format,
+                                     const char *snapshot);
 void fuzz_close (struct img_node *node);
 /* Aborts unless *ERR says what went wrong, in one line. */
 void fuzz_explained (const struct img_error *err);

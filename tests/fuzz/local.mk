@@ -40,6 +40,10 @@ fuzz_targets += %D%/fuzz-qcow2-repair
 tests_fuzz_fuzz_qcow2_repair_SOURCES = %D%/fuzz-qcow2-repair.c $(fuzz_image)
 tests_fuzz_fuzz_qcow2_repair_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_qcow2_repair_LDFLAGS = $(fuzz_ldflags)
+fuzz_targets += %D%/fuzz-qcow2-snapshot
+tests_fuzz_fuzz_qcow2_snapshot_SOURCES = %D%/fuzz-qcow2-snapshot.c $(fuzz_image)
+tests_fuzz_fuzz_qcow2_snapshot_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_qcow2_snapshot_LDFLAGS = $(fuzz_ldflags)
 
 fuzz_targets += %D%/fuzz-vdi
 tests_fuzz_fuzz_vdi_SOURCES = %D%/fuzz-vdi.c $(fuzz_image)
