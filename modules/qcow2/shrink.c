@@ -5,7 +5,8 @@
  * which the disk ends.  The cluster in which it ends stays: who grows the disk again zeroes what it
  * has behind the end.  VM state, which stands behind the disk, goes, too; that of snapshots is in
  * their own tables.  What the turn wrote lies at the end of the file; so, when there is room now, a
- * second one moves it to the front, and free space at the end of the file is cut off.
+ * second one moves it to the front, and free space at the end of the file is cut off.  Refuses
+ * images with bitmaps, whose size is the disk's.
  */
 #include <inttypes.h>
 
@@ -63,6 +64,8 @@ qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err)
   struct qcow2_turn t;
   uint64_t span = 1ull << (q->cluster_bits + q->l2_bits);
   uint32_t keep = (uint32_t) img_div_up (size, span), last = UINT32_MAX;
+  if (q->h.has_bitmaps && (q->h.autoclear & QCOW2_AUTOCLEAR_BITMAPS))
+    return img_error_set (err, ENOTSUP, _("an image that has bitmaps cannot be made smaller"));
   int r = qcow2_turn_init (&t, q, q->l1_size, err);
   for (uint32_t i = 0; r == 0 && i < keep; i++)
     t.l1[i] = q->l1[i];
