@@ -76,7 +76,7 @@ static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_SHARE_ROW (struct args, image),
-  OPT_OUTPUT_ROW (struct args, output),
+  OPT_RESULT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_OBJECT_ROW (struct args, image),
   OPT_TRUST_ROWS (struct args, image),

@@ -51,6 +51,7 @@ both "mixed the same" -c x -c y
 both "-U is for looking" -U -c x
 both "-U" -U -l
 both "unknown option" --no-such
+both "no JSON there" --output=json
 both "image options" -l --image-opts
 
 qemu-img create -q -f raw r.raw 1M

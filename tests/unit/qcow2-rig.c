@@ -256,11 +256,11 @@ rig_differs (struct img_node *node, const uint8_t *bytes, const uint8_t *known, 
     n = img_min (unit, size - at);
     if (memchr (known + at, 1, n) == NULL)
       continue;
-    int r = img_pread (node, buf, n, at, 0, &err);
-    if (r < 0)
-      ck_abort_msg ("%s", err.message);
+    bool failed = img_pread (node, buf, n, at, 0, &err) < 0;
+    if (failed)
+      printf ("# %s\n", err.message);
     for (uint64_t i = 0; i < n && found == UINT64_MAX; i++)
-      if (known[at + i] && buf[i] != bytes[at + i])
+      if (known[at + i] && (failed || buf[i] != bytes[at + i]))
         found = at + i;
   }
   free (buf);

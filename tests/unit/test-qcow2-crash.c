@@ -27,7 +27,9 @@ static struct {
   const struct img_driver *mem;
   uint64_t state;
   unsigned cuts, every;
-  uint8_t *other; /* during a turn: all of the disk is that, or what it was */
+  /* during a turn: all of the disk is that, where it is known, or what it was */
+  const uint8_t *other, *other_known;
+  struct rig_disk *kept; /* what the snapshot holds, NULL: there is none */
 } cut;
 
 /* ---- one power cut ---- */
@@ -81,7 +83,7 @@ power_cut (void)
   struct img_node *node = rig_open (rig_file (image, size, 0), 0, &err);
   ck_assert_msg (node != NULL, "%s", err.message);
   if (cut.other == NULL
-      || rig_differs (node, cut.other, cut.disk->known, cut.disk->size) != UINT64_MAX)
+      || rig_differs (node, cut.other, cut.other_known, MOST) != UINT64_MAX)
     rig_compare (cut.disk, node, cut.other ? cut.disk->known : cut.disk->safe);
   fake_free (node);
   free (image);
@@ -154,24 +156,118 @@ recorded (struct img_node *file)
 
 /* ---- turns: from one state to another ---- */
 
+/* All that is known is on the disk. */
+static void
+settle (struct img_error *err)
+{
+  ck_assert_int_eq (img_flush (cut.disk->node, err), 0);
+  memcpy (cut.disk->safe, cut.disk->known, MOST);
+}
+
+/* After a turn nothing is lost, and nothing waits to be written. */
+static void
+judge (void)
+{
+  struct img_node *file = cut.disk->node->children[0].node;
+  struct img_check check = rig_check (fake_mem (file)->data, img_size (file));
+  ck_assert_uint_eq (cut.loose.n, 0);
+  ck_assert_uint_eq (check.corruptions + check.leaks, 0);
+}
+
+static void
+copy_disk (struct rig_disk *to, const struct rig_disk *from)
+{
+  memcpy (to->bytes, from->bytes, MOST);
+  memcpy (to->known, from->known, MOST);
+  memcpy (to->safe, from->known, MOST);
+  memcpy (to->packed, from->packed, MOST / 512 + 1);
+  to->size = from->size;
+}
+
 static void
 do_empty (struct img_error *err)
 {
   struct rig_disk *d = cut.disk;
-  ck_assert_int_eq (img_flush (d->node, err), 0);
-  memcpy (d->safe, d->known, d->size);
-  cut.other = calloc (1, MOST);
-  ck_assert_ptr_nonnull (cut.other);
+  uint8_t *zeroes = calloc (1, MOST), *all = malloc (MOST);
+  ck_assert (zeroes && all);
+  memset (all, 1, MOST);
+  settle (err);
+  cut.other = zeroes;
+  cut.other_known = all;
   ck_assert_msg (rig_driver ()->make_empty (d->node, err) == 0, "%s", err->message);
-  free (d->bytes);
-  d->bytes = img_steal (cut.other);
+  cut.other = NULL;
+  memset (d->bytes, 0, MOST);
   memset (d->known, 1, MOST);
   memset (d->safe, 1, MOST);
   memset (d->packed, 0, MOST / 512 + 1);
-  ck_assert_uint_eq (cut.loose.n, 0);
-  struct img_node *file = d->node->children[0].node;
-  struct img_check check = rig_check (fake_mem (file)->data, img_size (file));
-  ck_assert_uint_eq (check.corruptions + check.leaks, 0);
+  free (zeroes);
+  free (all);
+  judge ();
+}
+
+static void
+do_create (struct img_error *err)
+{
+  settle (err);
+  if (rig_driver ()->snapshot->create (cut.disk->node, "s", 1, 2, err) < 0) {
+    ck_assert_int_eq (err->code, ERANGE); /* narrow refcounts */
+    img_error_clear (err);
+    return;
+  }
+  judge ();
+  cut.kept = rig_disk_new (cut.disk->node, MOST, 0);
+  copy_disk (cut.kept, cut.disk);
+}
+
+static void
+do_apply (struct img_error *err)
+{
+  settle (err);
+  cut.other = cut.kept->bytes;
+  cut.other_known = cut.kept->known;
+  ck_assert_msg (rig_driver ()->snapshot->apply (cut.disk->node, "s", err) == 0, "%s",
+                 err->message);
+  cut.other = NULL;
+  copy_disk (cut.disk, cut.kept);
+  ck_assert_uint_eq (img_size (cut.disk->node), cut.disk->size);
+  judge ();
+}
+
+static void
+drop_kept (void)
+{
+  if (cut.kept == NULL)
+    return;
+  free (cut.kept->bytes);
+  free (cut.kept->known);
+  free (cut.kept->safe);
+  free (cut.kept->packed);
+  free (cut.kept);
+  cut.kept = NULL;
+}
+
+static void
+do_remove (struct img_error *err)
+{
+  settle (err);
+  ck_assert_msg (rig_driver ()->snapshot->remove (cut.disk->node, "s", err) == 0, "%s",
+                 err->message);
+  drop_kept ();
+  judge ();
+}
+
+static void
+turn (struct img_error *err)
+{
+  uint64_t what = rnd_below (&cut.state, 4);
+  if (what == 0)
+    do_empty (err);
+  else if (cut.kept == NULL)
+    do_create (err);
+  else if (what == 1)
+    do_remove (err);
+  else
+    do_apply (err);
 }
 
 /* ---- the tests ---- */
@@ -204,12 +300,16 @@ START_TEST (cuts)
   ck_assert_msg (node != NULL, "%s", err.message);
   cut.disk = rig_disk_new (node, MOST, seed);
   for (int i = 0; i < OPERATIONS; i++) {
-    ck_assert_msg (rig_operate (cut.disk, &err) == 0, "%s", err.message);
-    if (rnd_below (&cut.state, OPERATIONS / 4) == 0)
-      do_empty (&err);
+    if (rig_operate (cut.disk, &err) < 0) {
+      ck_assert_msg (cut.kept && err.code == ENOTSUP, "%s", err.message); /* version 2, resize */
+      img_error_clear (&err);
+    }
+    if (rnd_below (&cut.state, OPERATIONS / 8) == 0)
+      turn (&err);
   }
   ck_assert_uint_gt (cut.cuts, 0);
   printf ("# %u cuts, %s\n", cut.cuts, cases[_i].options);
+  drop_kept ();
   rig_disk_free (cut.disk);
   free (cut.durable);
 }
