@@ -27,6 +27,7 @@
 #include "core/node.h"
 #include "core/pool.h"
 #include "core/progress.h"
+#include "core/side.h"
 #include "core/workers.h"
 
 #define CHUNK (UINT64_C (128) * 1024) /* two of them stay in an L2 cache */
@@ -35,13 +36,6 @@
 #define STATUS                                                                                \
   (IMG_BLOCK_DATA | IMG_BLOCK_ZERO | IMG_BLOCK_PRESENT | IMG_BLOCK_COMPRESSED | IMG_BLOCK_HOST \
    | IMG_BLOCK_ENCRYPTED)
-
-struct side {
-  struct img_node *node;
-  uint64_t size;
-  struct img_walk *walk;
-  struct img_block block;
-};
 
 enum event_kind { EVENT_NONE, EVENT_STATUS, EVENT_CONTENT, EVENT_FAILED };
 
@@ -54,7 +48,7 @@ struct event {
 };
 
 struct job {
-  struct side side[2];
+  struct img_side side[2];
   uint64_t pos, total;
   bool strict;
   struct img_progress *progress;
@@ -162,33 +156,14 @@ tell_some (struct job *job)
 
 /* ---- the walk ---- */
 
-/* Makes the block of side I the one at job->pos.  Past the end nothing is there, which reads as
- * zero. */
 static int
 seek_side (struct job *job, int i)
 {
-  struct side *s = &job->side[i];
   struct img_error err = IMG_ERROR_INIT;
-  if (job->pos < s->block.offset + s->block.length)
-    return 0;
-  if (job->pos >= s->size) {
-    s->block = (struct img_block) {
-      .offset = job->pos, .length = job->total - job->pos, .flags = IMG_BLOCK_ZERO
-    };
-    return 0;
-  }
-  if (s->walk == NULL)
-    s->walk = img_walk_new (s->node, job->pos, s->size - job->pos, IMG_WALK_HOLES, &err);
-  if (s->walk && img_walk_next (s->walk, &s->block, &err) > 0)
+  if (img_side_seek (&job->side[i], job->pos, job->total, &err) == 0)
     return 0;
   note_failure (job, job->pos, i, true, &err);
   return -1;
-}
-
-static bool
-is_zero_block (const struct img_block *b)
-{
-  return (b->flags & IMG_BLOCK_ZERO) || !(b->flags & IMG_BLOCK_DATA);
 }
 
 /* Does the allocation status count here, and differ? */
@@ -214,7 +189,7 @@ deal (struct job *job, unsigned worker, struct piece *piece)
       return 0;
     }
     uint64_t n = img_min (a->offset + a->length, b->offset + b->length) - job->pos;
-    bool zero[2] = { is_zero_block (a), is_zero_block (b) };
+    bool zero[2] = { !img_side_is_data (a), !img_side_is_data (b) };
     if (!zero[0] || !zero[1])
       n = img_min (n, CHUNK - job->pos % CHUNK);
     *piece = (struct piece) { .offset = job->pos, .length = n, .status_differs = status };
@@ -355,10 +330,11 @@ img_compare (struct img_node *a, struct img_node *b, const struct img_compare_op
   struct img_compare_opts o = { .struct_size = sizeof o };
   uint64_t size[2] = { atomic_load (&a->size), atomic_load (&b->size) };
   struct job job = {
-    .side = { { .node = a, .size = size[0] }, { .node = b, .size = size[1] } },
     .total = img_max (size[0], size[1]),
   };
   memcpy (&o, opts, img_min (opts->struct_size, sizeof o));
+  img_side_init (&job.side[0], a);
+  img_side_init (&job.side[1], b);
   *result = (struct img_compare) { .result = IMG_COMPARE_SAME };
   result->size_differs = size[0] != size[1];
   if (result->size_differs && o.strict) {
@@ -375,8 +351,8 @@ img_compare (struct img_node *a, struct img_node *b, const struct img_compare_op
     compare_list_finish (&job.list, atomic_load (&job.limit));
   if (r == 0)
     r = conclude (&job, result, err);
-  img_walk_free (job.side[0].walk);
-  img_walk_free (job.side[1].walk);
+  img_side_release (&job.side[0]);
+  img_side_release (&job.side[1]);
   pthread_mutex_destroy (&job.deal);
   pthread_mutex_destroy (&job.lock);
   return r;

@@ -90,7 +90,7 @@ add_run (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t t
     .length = to - from,
     .bytes = slot->buf + from,
   };
-  return zero && job->zeroed && !job->opts.overlay ? 0 : add_piece (slot, piece, err);
+  return zero && job->zeroed && job->layers == COPY_ALL ? 0 : add_piece (slot, piece, err);
 }
 
 /* How far the bytes from AT on are zero, or not, in grains of the target; a range may begin inside
@@ -109,16 +109,17 @@ run_length (const struct copy_job *job, const struct copy_slot *slot, uint64_t a
   return more == *zero ? first + n : first;
 }
 
-/* Cuts the buffer where runs of zeroes begin and end. */
+/* Cuts buffer bytes [from, length) where runs of zeroes begin and end. */
 static int
-cut_plain (struct copy_job *job, struct copy_slot *slot, uint64_t length, struct img_error *err)
+cut_plain (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t length,
+           struct img_error *err)
 {
-  uint64_t from = 0, at = 0, n;
+  uint64_t at = from, all = length - from, n;
   for (; job->opts.sparse > 0 && at < length; at += n) {
     bool zero;
     n = run_length (job, slot, at, length, &zero);
     /* Short of a grain: it goes on in a hole next to the range. */
-    if (!zero || (n >= job->grain && n < job->opts.sparse && n < length))
+    if (!zero || (n >= job->grain && n < job->opts.sparse && n < all))
       continue;
     if (add_run (job, slot, from, at, false, err) < 0
         || add_run (job, slot, at, at + n, true, err) < 0)
@@ -130,10 +131,11 @@ cut_plain (struct copy_job *job, struct copy_slot *slot, uint64_t length, struct
 
 /* Each unit by itself: zero, a stream, or plain when a stream does not pay. */
 static int
-cut_encoded (struct copy_job *job, struct copy_slot *slot, uint64_t length, struct img_error *err)
+cut_encoded (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t length,
+             struct img_error *err)
 {
-  uint64_t used = 0, size = atomic_load (&job->dst->size);
-  for (uint64_t at = 0; at < length; at += job->unit) {
+  uint64_t used = from, size = atomic_load (&job->dst->size);
+  for (uint64_t at = from; at < length; at += job->unit) {
     uint64_t offset = slot->range.offset + at;
     size_t n = (size_t) img_min (job->unit, size - offset), made = 0;
     if (job->opts.sparse > 0 && img_is_zero (slot->buf + at, n)) {
@@ -182,6 +184,13 @@ copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
     length = img_div_up (length, job->unit) * job->unit;
     memset (slot->buf + range->length, 0, (size_t) (length - range->length));
   }
-  return job->opts.compress ? cut_encoded (job, slot, length, err)
-                            : cut_plain (job, slot, length, err);
+  if (job->layers == COPY_PIN && copy_pin_read (job, slot, length, err) < 0)
+    return -1;
+  for (uint64_t from = 0, to = length; from < length; from = to) {
+    if (job->layers == COPY_PIN && !copy_pin_run (job, slot, length, &from, &to))
+      break;
+    if ((job->opts.compress ? cut_encoded : cut_plain) (job, slot, from, to, err) < 0)
+      return -1;
+  }
+  return 0;
 }

@@ -3,6 +3,7 @@
  *
  *   copy.c         img_copy: what the target can do, start and end
  *   copy-plan.c    deals ranges of the target, in order, from a walk over the sources
+ *   copy-pin.c     the same for a source that gets another backing image: where that differs
  *   copy-fill.c    reads a range, finds its zeroes, encodes: a slot full of pieces
  *   copy-place.c   host space for the pieces, their bytes, their commit
  *   copy-order.c   the window of slots that keeps placing in guest order while all else runs
@@ -31,6 +32,10 @@ struct copy_segment {
   uint64_t offset, length;
   struct img_node *node; /* NULL: they are zero */
   uint64_t at;           /* in `node` */
+  /* COPY_PIN: what the other chain shows instead, NULL: zeroes. */
+  struct img_node *other;
+  uint64_t other_at;
+  bool same;             /* COPY_PIN: the same whatever the chain */
 };
 
 enum copy_kind {
@@ -59,9 +64,18 @@ struct copy_slot {
   struct copy_range range;
   uint8_t *buf;     /* guest bytes: job->chunk */
   uint8_t *encoded; /* streams, one behind the other: job->chunk; only with compress */
+  uint8_t *other;   /* what the other chain shows: job->chunk; only with COPY_PIN */
   IMG_VEC (struct copy_piece) pieces;
   IMG_VEC (struct img_place) places; /* in order; of drivers with reserve */
   enum { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_PLACED } state; /* copy-order.c's */
+};
+
+/* What of the sources is copied. */
+enum copy_layers {
+  COPY_ALL,     /* what they show */
+  COPY_OVERLAY, /* what their own layer defines */
+  COPY_MERGE,   /* what the layers above the target, which the one source has below it, define */
+  COPY_PIN      /* source and target are one image: what it would not show over `other` */
 };
 
 /* Whether the kernel moves data: the first range of it is TRIED, alone, and decides. */
@@ -72,7 +86,10 @@ struct copy_job {
   struct img_node *const *src;
   unsigned n_src;
   struct img_copy_opts opts;
-  uint64_t total;
+  enum copy_layers layers;
+  struct img_node *left;  /* shows what is left where it is, if only a part of a unit is; or NULL */
+  struct img_node *other; /* COPY_PIN: another backing image for the source; NULL: none */
+  uint64_t start, total;  /* of the target: where the first source begins, the last one ends */
 
   uint64_t unit;   /* the target is written in these */
   uint64_t chunk;  /* most bytes of a range that is read; a multiple of unit */
@@ -94,6 +111,11 @@ struct copy_job {
   pthread_mutex_t report;   /* around opts.salvaged */
 };
 
+/* ---- copy.c ---- */
+
+/* JOB: dst, src, n_src, opts, layers, left and other are set; the rest is zero. */
+int copy_run (struct copy_job *job, struct img_error *err);
+
 /* ---- copy-plan.c ---- */
 
 struct copy_plan *copy_plan_new (struct copy_job *job, struct img_error *err);
@@ -102,6 +124,28 @@ void copy_plan_free (struct copy_plan *plan);
 int copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err);
 /* 1: *HANDS is how many workers are of use for what comes next; 0: the end. */
 int copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err);
+
+/* ---- copy-pin.c ---- */
+
+/* A part of the source, which stays valid until the next one. */
+struct copy_pin_block {
+  uint64_t offset, length;
+  struct img_node *node, *other; /* NULL: zeroes */
+  uint64_t at, other_at;
+  bool same; /* nothing changes here with the backing image */
+};
+struct copy_pin;
+struct copy_pin *copy_pin_new (struct copy_job *job, struct img_error *err);
+void copy_pin_free (struct copy_pin *pin);
+/* 1: *BLOCK filled; 0: the end. */
+int copy_pin_next (struct copy_pin *pin, struct copy_pin_block *block, struct img_error *err);
+/* Reads what the other chain shows of slot's range, LENGTH bytes with what fills the last unit. */
+int copy_pin_read (struct copy_job *job, struct copy_slot *slot, uint64_t length,
+                   struct img_error *err);
+/* 1: the next run of units that differ, from *FROM on; that becomes its start, *TO its end.  0:
+ * there is none. */
+int copy_pin_run (const struct copy_job *job, const struct copy_slot *slot, uint64_t length,
+                  uint64_t *from, uint64_t *to);
 
 /* ---- copy-fill.c ---- */
 

@@ -37,16 +37,24 @@ struct copy_order {
 };
 
 static int
+make_buffer (uint8_t **buf, size_t size, bool wanted)
+{
+  void *p = NULL;
+  if (wanted && posix_memalign (&p, 4096, size) != 0)
+    return -1;
+  *buf = p;
+  return 0;
+}
+
+static int
 make_buffers (struct copy_order *order)
 {
   size_t chunk = (size_t) order->job->chunk;
   for (unsigned i = 0; i < order->n; i++) {
-    void *p = NULL, *q = NULL;
-    if (posix_memalign (&p, 4096, chunk) == 0)
-      order->slots[i].buf = p;
-    if (order->job->opts.compress && posix_memalign (&q, 4096, chunk) == 0)
-      order->slots[i].encoded = q;
-    if (p == NULL || (order->job->opts.compress && q == NULL))
+    struct copy_slot *slot = &order->slots[i];
+    if (make_buffer (&slot->buf, chunk, true) < 0
+        || make_buffer (&slot->encoded, chunk, order->job->opts.compress) < 0
+        || make_buffer (&slot->other, chunk, order->job->layers == COPY_PIN) < 0)
       return -1;
   }
   return 0;
@@ -82,6 +90,7 @@ copy_order_free (struct copy_order *order)
     struct copy_slot *slot = &order->slots[i];
     free (slot->buf);
     free (slot->encoded);
+    free (slot->other);
     img_vec_free (&slot->range.segments);
     img_vec_free (&slot->pieces);
     img_vec_free (&slot->places);

@@ -20,11 +20,19 @@ share_flags (const struct copy_job *job)
   return job->opts.copy_range ? 0 : IMG_IO_NO_FALLBACK;
 }
 
+/* 1: the zeroes are to be written like other bytes. */
 static int
 zero_piece (struct copy_job *job, const struct copy_piece *piece, struct img_error *err)
 {
   uint64_t length = img_min (piece->length, atomic_load (&job->dst->size) - piece->offset);
-  return img_zero (job->dst, piece->offset, length, job->opts.sparse ? IMG_IO_UNMAP : 0, err);
+  struct img_error why = IMG_ERROR_INIT;
+  unsigned flags = job->layers == COPY_PIN ? IMG_IO_PIN : job->opts.sparse ? IMG_IO_UNMAP : 0;
+  if (img_zero (job->dst, piece->offset, length, flags, &why) == 0)
+    return 0;
+  if (flags == IMG_IO_PIN && why.code == ENOTSUP)
+    return 1;
+  *err = why;
+  return -1;
 }
 
 /* The kernel's answer for part of a range: R is 0 or 1.  1: it is to be copied by hand. */
@@ -245,8 +253,9 @@ copy_place (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
     return 0;
   for (size_t i = 0; i < slot->pieces.n; i++) {
     const struct copy_piece *piece = &slot->pieces.v[i];
-    int r = piece->kind == PIECE_ZERO ? zero_piece (job, piece, err)
-                                      : reserve_piece (job, slot, piece, err);
+    int r = piece->kind == PIECE_ZERO ? zero_piece (job, piece, err) : 1;
+    if (r > 0)
+      r = reserve_piece (job, slot, piece, err);
     if (r < 0) {
       abandon_places (job, slot, 0);
       return -1;

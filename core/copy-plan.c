@@ -16,6 +16,7 @@
 #include "core/copy-job.h"
 #include "core/i18n.h"
 #include "core/progress.h"
+#include "core/walk.h"
 #include "core/workers.h"
 
 #define ZERO_MAX (UINT64_C (256) << 20) /* a cancel waits for no more */
@@ -34,18 +35,22 @@ struct block {
   enum class class;
   bool host, special;
   uint64_t offset, end;
-  struct img_node *node;
+  struct img_node *node; /* NULL: zeroes */
   uint64_t at;
+  struct img_node *other; /* COPY_PIN; NULL: zeroes */
+  uint64_t other_at;
+  bool same;              /* COPY_PIN */
 };
 
 struct copy_plan {
   struct copy_job *job;
   uint64_t pos, end;   /* of the target; END: the sources' end, or that of the unit they end in */
   unsigned i;          /* which source */
-  uint64_t base;       /* where it begins in the target */
+  uint64_t base;       /* where it begins in the target; modulo 2^64, if its start is left out */
   struct img_walk *walk;
   bool holes;          /* the walk tells of holes in files */
   uint64_t walked;     /* in the source */
+  struct copy_pin *pin; /* in place of the walk: COPY_PIN */
   struct block block;
 };
 
@@ -58,7 +63,15 @@ copy_plan_new (struct copy_job *job, struct img_error *err)
     return NULL;
   }
   plan->job = job;
+  plan->pos = job->start - (job->reserves ? job->start % job->unit : 0);
+  plan->walked = job->opts.src_offset;
+  plan->base = job->start - plan->walked;
   plan->end = job->total;
+  plan->pin = job->layers == COPY_PIN ? copy_pin_new (job, err) : NULL;
+  if (job->layers == COPY_PIN && plan->pin == NULL) {
+    free (plan);
+    return NULL;
+  }
   /* The rest of the last unit stays as it is in the target. */
   if (job->reserves && !job->blank)
     plan->end = img_min (img_div_up (job->total, job->unit) * job->unit,
@@ -72,10 +85,19 @@ copy_plan_free (struct copy_plan *plan)
   if (plan == NULL)
     return;
   img_walk_free (plan->walk);
+  copy_pin_free (plan->pin);
   free (plan);
 }
 
 /* ---- blocks ---- */
+
+/* Where the wanted part of the present source ends. */
+static uint64_t
+source_end (const struct copy_plan *plan)
+{
+  const struct copy_job *job = plan->job;
+  return job->n_src == 1 ? job->total - plan->base : atomic_load (&job->src[plan->i]->size);
+}
 
 /* Part of a source whose tables cannot be read: reading it will say what is left. */
 static void
@@ -83,7 +105,7 @@ lost_block (struct copy_plan *plan, struct img_block *b)
 {
   struct img_node *src = plan->job->src[plan->i];
   uint64_t chunk = plan->job->chunk;
-  uint64_t end = img_min ((plan->walked / chunk + 1) * chunk, atomic_load (&src->size));
+  uint64_t end = img_min ((plan->walked / chunk + 1) * chunk, source_end (plan));
   *b = (struct img_block) {
     .offset = plan->walked,
     .length = end - plan->walked,
@@ -115,9 +137,12 @@ begin_walk (struct copy_plan *plan, struct img_error *err)
   const struct copy_job *job = plan->job;
   struct img_node *src = job->src[plan->i];
   plan->holes = wants_holes (plan);
-  unsigned flags = (plan->holes ? IMG_WALK_HOLES : 0) | (job->opts.overlay ? IMG_WALK_TOP : 0);
-  plan->walk = img_walk_new (src, plan->walked, atomic_load (&src->size) - plan->walked, flags,
-                             err);
+  unsigned flags = plan->holes ? IMG_WALK_HOLES : 0;
+  struct img_node *stop = job->layers == COPY_OVERLAY ? src->backing
+                          : job->layers == COPY_MERGE ? job->dst
+                                                      : NULL;
+  plan->walk = img_walk_new_above (src, stop, plan->walked, source_end (plan) - plan->walked,
+                                   flags, err);
 }
 
 /* Another kind of walk from here on. */
@@ -136,7 +161,7 @@ static int
 walk_source (struct copy_plan *plan, struct img_block *b, struct img_error *err)
 {
   const struct copy_job *job = plan->job;
-  if (plan->walked >= atomic_load (&job->src[plan->i]->size))
+  if (plan->walked >= source_end (plan))
     return 0;
   struct img_error why = IMG_ERROR_INIT;
   if (plan->walk == NULL)
@@ -158,14 +183,51 @@ static enum class
 classify (const struct copy_plan *plan, const struct img_block *b)
 {
   const struct copy_job *job = plan->job;
-  if (job->opts.overlay) {
-    const struct img_node *backing = job->dst->backing;
+  bool zero = (b->flags & IMG_BLOCK_ZERO) || !(b->flags & IMG_BLOCK_DATA);
+  if (job->layers != COPY_ALL && !(b->flags & IMG_BLOCK_PRESENT))
+    return CLASS_LEAVE;
+  if (job->layers == COPY_OVERLAY) {
+    const struct img_node *backing = job->left;
     bool behind = backing == NULL || plan->base + b->offset >= atomic_load (&backing->size);
-    bool zero = (b->flags & IMG_BLOCK_ZERO) != 0;
-    if (!(b->flags & IMG_BLOCK_PRESENT) || (zero && behind && job->zeroed))
+    if (zero && behind && job->zeroed)
       return CLASS_LEAVE;
   }
-  return b->flags & IMG_BLOCK_DATA && !(b->flags & IMG_BLOCK_ZERO) ? CLASS_DATA : CLASS_ZERO;
+  if (zero && job->opts.leave_zeroes)
+    return CLASS_LEAVE;
+  return zero ? CLASS_ZERO : CLASS_DATA;
+}
+
+/* What lies before the first source in the target's first unit. */
+static void
+head_block (struct copy_plan *plan)
+{
+  plan->block = (struct block) {
+    .class = plan->job->blank ? CLASS_ZERO : CLASS_DATA,
+    .offset = plan->pos,
+    .end = plan->job->start,
+    .node = plan->job->dst,
+    .at = plan->pos,
+  };
+}
+
+/* The next block of a source that gets another backing image. */
+static int
+pin_block (struct copy_plan *plan, struct img_error *err)
+{
+  struct copy_pin_block b;
+  int r = copy_pin_next (plan->pin, &b, err);
+  if (r > 0)
+    plan->block = (struct block) {
+      .class = b.same ? CLASS_LEAVE : CLASS_DATA,
+      .offset = b.offset,
+      .end = b.offset + b.length,
+      .node = b.node,
+      .at = b.at,
+      .other = b.other,
+      .other_at = b.other_at,
+      .same = b.same,
+    };
+  return r;
 }
 
 /* What is left of the target's last unit behind the sources. */
@@ -193,6 +255,12 @@ seek_block (struct copy_plan *plan, struct img_error *err)
     change_walk (plan);
   if (plan->pos < plan->block.end)
     return 1;
+  if (plan->pin)
+    return pin_block (plan, err);
+  if (plan->pos < plan->job->start) {
+    head_block (plan);
+    return 1;
+  }
   while (plan->i < plan->job->n_src) {
     int r = walk_source (plan, &b, err);
     if (r < 0)
@@ -223,7 +291,7 @@ static bool
 is_free (const struct copy_job *job, enum class class)
 {
   return class == CLASS_LEAVE
-         || (class == CLASS_ZERO && job->zeroed && !job->opts.overlay && job->opts.sparse > 0);
+         || (class == CLASS_ZERO && job->zeroed && job->layers == COPY_ALL && job->opts.sparse > 0);
 }
 
 /* How much of the block needs no look at single bytes: whole units of zeroes. */
@@ -274,13 +342,16 @@ add_segment (struct copy_plan *plan, struct copy_range *range, uint64_t length,
 {
   const struct block *b = &plan->block;
   struct copy_segment s = { .offset = plan->pos, .length = length };
-  if (b->class == CLASS_DATA) {
+  if (b->class == CLASS_DATA || plan->pin) {
     s.node = b->node;
     s.at = b->at + (plan->pos - b->offset);
+    s.other = b->other;
+    s.other_at = b->other_at + (plan->pos - b->offset);
+    s.same = b->same;
   } else if (b->class == CLASS_LEAVE) {
-    struct img_node *backing = plan->job->dst->backing;
-    uint64_t size = backing ? atomic_load (&backing->size) : 0;
-    s.node = plan->pos < size ? backing : NULL;
+    struct img_node *left = plan->job->left;
+    uint64_t size = left ? atomic_load (&left->size) : 0;
+    s.node = plan->pos < size ? left : NULL;
     s.at = plan->pos;
     if (s.node)
       s.length = img_min (length, size - plan->pos);

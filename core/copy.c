@@ -22,12 +22,30 @@
 #define GRAIN 4096u     /* what file systems allocate */
 #define LOCAL_MAX 2     /* threads that move bytes between local files: more only wait in line */
 
+/* How much of the one source is wanted, if not all of it. */
+static int
+cut_source (const struct copy_job *job, uint64_t *length, struct img_error *err)
+{
+  const struct img_copy_opts *o = &job->opts;
+  uint64_t size = atomic_load (&job->src[0]->size);
+  *length = o->length ? o->length : size - img_min (o->src_offset, size);
+  if (job->n_src == 1 && img_within (o->src_offset, *length, size))
+    return 0;
+  return img_error_set (err, EINVAL, _("%s: that part is not in it"), job->src[0]->filename);
+}
+
 static int
 add_sizes (struct copy_job *job, struct img_error *err)
 {
-  for (unsigned i = 0; i < job->n_src; i++)
-    if (!img_add (job->total, atomic_load (&job->src[i]->size), &job->total))
+  uint64_t length;
+  job->start = job->total = job->opts.dst_offset;
+  for (unsigned i = 0; i < job->n_src; i++) {
+    length = atomic_load (&job->src[i]->size);
+    if ((job->opts.src_offset || job->opts.length) && cut_source (job, &length, err) < 0)
+      return -1;
+    if (!img_add (job->total, length, &job->total))
       return img_error_set (err, EFBIG, _("the sources are too long together"));
+  }
   if (job->total <= atomic_load (&job->dst->size))
     return 0;
   return img_error_set (err, EINVAL, _("%s: %llu bytes do not fit into %llu"),
@@ -80,11 +98,12 @@ wipe_target (struct copy_job *job, struct img_error *err)
 {
   struct img_node *dst = job->dst;
   job->blank = job->opts.target_is_zero || made_blank (dst);
-  job->zeroed = job->blank;
-  if (job->zeroed || job->opts.overlay || dst->backing || job->opts.sparse == 0)
+  job->zeroed = job->blank || job->opts.leave_zeroes;
+  if (job->zeroed || job->layers != COPY_ALL || dst->backing || job->opts.sparse == 0)
     return 0;
   struct img_error why = IMG_ERROR_INIT;
-  if (img_zero (dst, 0, job->total, IMG_IO_UNMAP | IMG_IO_NO_FALLBACK, &why) == 0)
+  if (img_zero (dst, job->start, job->total - job->start, IMG_IO_UNMAP | IMG_IO_NO_FALLBACK, &why)
+      == 0)
     job->zeroed = true;
   else if (why.code != ENOTSUP) {
     *err = why;
@@ -98,7 +117,7 @@ first_sharing (const struct copy_job *job)
 {
   const struct img_copy_opts *o = &job->opts;
   if (o->compress || job->dst->sequential || job->dst->limits.crypt_unit
-      || (o->copy_range && o->salvage))
+      || (o->copy_range && o->salvage) || job->layers == COPY_PIN)
     return SHARING_NO;
   if (o->reflink == IMG_REFLINK_NEVER && !o->copy_range)
     return SHARING_NO;
@@ -109,7 +128,7 @@ first_sharing (const struct copy_job *job)
 }
 
 static int
-run (struct copy_job *job, unsigned n, bool ordered, struct img_error *err)
+run_workers (struct copy_job *job, unsigned n, bool ordered, struct img_error *err)
 {
   /* Ordered, twice the slots: one to fill while another waits for those before it. */
   job->plan = copy_plan_new (job, err);
@@ -124,14 +143,55 @@ static void
 add_stats (const struct copy_job *job, struct img_copy_stats *stats)
 {
   uint64_t data = atomic_load (&job->done.data), shared = atomic_load (&job->done.shared);
-  uint64_t compressed = atomic_load (&job->done.compressed);
+  uint64_t compressed = atomic_load (&job->done.compressed), length = job->total - job->start;
   if (stats == NULL)
     return;
   stats->data += data;
   stats->compressed += compressed;
   stats->shared += shared;
   stats->streams += atomic_load (&job->done.streams);
-  stats->zero += job->total - img_min (data + compressed + shared, job->total);
+  stats->zero += length - img_min (data + compressed + shared, length);
+}
+
+int
+copy_run (struct copy_job *job, struct img_error *err)
+{
+  struct img_node *dst = job->dst;
+  job->reserves = dst->driver->reserve != NULL;
+  if (job->opts.compress && !(dst->driver->caps & IMG_CAP_COMPRESS))
+    return img_error_set (err, ENOTSUP, _("%s: the %s format has no compression"),
+                          dst->filename, dst->driver->name);
+  if (job->opts.compress && dst->limits.crypt_unit)
+    return img_error_set (err, ENOTSUP, _("%s: what is encrypted cannot be compressed as well"),
+                          dst->filename);
+  if (add_sizes (job, err) < 0 || img_progress_check (job->opts.progress, err) < 0)
+    return -1;
+  if (job->total == job->start)
+    return 0;
+  unsigned inflight = img_workers_inflight (dst);
+  for (unsigned i = 0; i < job->n_src; i++)
+    inflight = (unsigned) img_max (inflight, img_workers_inflight (job->src[i]));
+  unsigned n = img_workers_count (job->opts.workers, inflight);
+  cut_work (job, n);
+  if (wipe_target (job, err) < 0)
+    return -1;
+  bool local = job->opts.workers == 0 && inflight == 0 && !job->opts.compress
+               && dst->limits.crypt_unit == 0;
+  job->local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
+  atomic_init (&job->sharing, first_sharing (job));
+  atomic_init (&job->allocating, true);
+  pthread_mutex_init (&job->report, NULL);
+  img_rate_init (&job->rate, job->opts.rate);
+  img_progress_start (job->opts.progress, job->total - job->start);
+  IMG_TRACE ("copy_start", dst, "%u %" PRIu64 " %" PRIu64 " %" PRIu64, n, job->unit, job->chunk,
+             job->total);
+  int r = run_workers (job, n, dst->sequential || (job->reserves && !job->opts.out_of_order), err);
+  IMG_TRACE ("copy_end", dst, "%d", r);
+  img_rate_release (&job->rate);
+  pthread_mutex_destroy (&job->report);
+  if (r == 0)
+    add_stats (job, job->opts.stats);
+  return r;
 }
 
 int
@@ -140,39 +200,7 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
 {
   struct copy_job job = { .dst = dst, .src = src, .n_src = n_src };
   memcpy (&job.opts, opts, img_min (opts->struct_size, sizeof job.opts));
-  job.reserves = dst->driver->reserve != NULL;
-  if (job.opts.compress && !(dst->driver->caps & IMG_CAP_COMPRESS))
-    return img_error_set (err, ENOTSUP, _("%s: the %s format has no compression"),
-                          dst->filename, dst->driver->name);
-  if (job.opts.compress && dst->limits.crypt_unit)
-    return img_error_set (err, ENOTSUP, _("%s: what is encrypted cannot be compressed as well"),
-                          dst->filename);
-  if (add_sizes (&job, err) < 0 || img_progress_check (job.opts.progress, err) < 0)
-    return -1;
-  if (job.total == 0)
-    return 0;
-  unsigned inflight = img_workers_inflight (dst);
-  for (unsigned i = 0; i < n_src; i++)
-    inflight = (unsigned) img_max (inflight, img_workers_inflight (src[i]));
-  unsigned n = img_workers_count (job.opts.workers, inflight);
-  cut_work (&job, n);
-  if (wipe_target (&job, err) < 0)
-    return -1;
-  bool local = job.opts.workers == 0 && inflight == 0 && !job.opts.compress
-               && dst->limits.crypt_unit == 0;
-  job.local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
-  atomic_init (&job.sharing, first_sharing (&job));
-  atomic_init (&job.allocating, true);
-  pthread_mutex_init (&job.report, NULL);
-  img_rate_init (&job.rate, job.opts.rate);
-  img_progress_start (job.opts.progress, job.total);
-  IMG_TRACE ("copy_start", dst, "%u %" PRIu64 " %" PRIu64 " %" PRIu64, n, job.unit, job.chunk,
-             job.total);
-  int r = run (&job, n, dst->sequential || (job.reserves && !job.opts.out_of_order), err);
-  IMG_TRACE ("copy_end", dst, "%d", r);
-  img_rate_release (&job.rate);
-  pthread_mutex_destroy (&job.report);
-  if (r == 0)
-    add_stats (&job, job.opts.stats);
-  return r;
+  job.layers = job.opts.overlay ? COPY_OVERLAY : COPY_ALL;
+  job.left = job.opts.overlay ? dst->backing : dst;
+  return copy_run (&job, err);
 }

@@ -90,9 +90,8 @@ identify (const struct stat *st, uint64_t id[2])
   }
 }
 
-/* The file of NODE, an image, as device and inode; 0 0 when it is not a local file. */
-static const uint64_t *
-file_id (struct img_node *node)
+const uint64_t *
+img_gate_file_id (struct img_node *node)
 {
   struct img_node *file = lowest (node);
   struct stat st;
@@ -111,7 +110,7 @@ check_loop (struct img_node *node, const char *what, const char *name, const uin
     return img_error_set (err, ELOOP, _("%s '%s' would be number %d of a chain: no more than %d"),
                           what, name, IMG_MAX_DEPTH + 1, IMG_MAX_DEPTH);
   for (struct img_node *above = node; above; above = above->parent) {
-    const uint64_t *other = file_id (above);
+    const uint64_t *other = img_gate_file_id (above);
     if (other[0] == id[0] && other[1] == id[1] && (id[0] || id[1]))
       return img_error_set (err, ELOOP, _("%s '%s' is a loop: the image uses itself"), what, name);
   }

@@ -25,6 +25,9 @@ int img_gate_check (struct img_node *node, const char *what, const char *name, u
 int img_gate_check_format (struct img_node *node, const char *what, const char *format,
                            struct img_error *err);
 
+/* The file of NODE, an image, as device and inode; 0 0 when it is not a local file. */
+const uint64_t *img_gate_file_id (struct img_node *node);
+
 /* NAME as NODE's image means it: relative to the image.  malloc'ed; NULL when that cannot be told,
  * or memory runs out. */
 char *img_gate_resolve (const struct img_node *node, const char *name, unsigned flags);

@@ -79,6 +79,7 @@ img_node_free (struct img_node *node, bool opened)
   }
   free (node->children);
   img_opts_free (node->child_opts);
+  img_opts_free (node->backing_opts);
   img_opts_free (node->given);
   img_rangelock_free (node->writes);
   img_holes_free (node->holes);

@@ -43,6 +43,7 @@ struct img_node {
   struct img_child *children;
   unsigned n_children;
   struct img_opts *child_opts; /* what the user said of children: "backing.driver", ... */
+  struct img_opts *backing_opts; /* of these what began with "backing.", once it was looked at */
   char *backing_name, *backing_format; /* as the image says; NULL: none */
   struct img_node *backing;            /* a child as well, or NULL */
   unsigned depth;                      /* below the top image, by backing links */

@@ -100,6 +100,22 @@ open_backing (struct img_node *node, struct img_opts *opts, unsigned more, struc
   return attach (node, below, &pass, err);
 }
 
+/* What the user said of the backing image; kept, as it may be opened again. */
+static struct img_opts *
+backing_opts (struct img_node *node, struct img_error *err)
+{
+  struct img_opts *copy;
+
+  if (node->backing_opts == NULL)
+    node->backing_opts = img_opts_take_subtree (node->child_opts, "backing", err);
+  if (node->backing_opts == NULL)
+    return NULL;
+  copy = img_opts_copy (node->backing_opts);
+  if (copy == NULL)
+    img_error_errno (err, ENOMEM, _("backing file"));
+  return copy;
+}
+
 int
 img_open_backing (struct img_node *node, unsigned more, struct img_error *err)
 {
@@ -113,7 +129,7 @@ img_open_backing (struct img_node *node, unsigned more, struct img_error *err)
   none = user_says_none (node, err);
   if (none)
     return none < 0 ? -1 : 0;
-  opts = img_opts_take_subtree (node->child_opts, "backing", err);
+  opts = backing_opts (node, err);
   if (opts == NULL)
     return -1;
   if (node->flags & IMG_OPEN_NO_BACKING)
@@ -121,6 +137,44 @@ img_open_backing (struct img_node *node, unsigned more, struct img_error *err)
   if (img_opts_count (opts) == 0 && node->backing_name == NULL)
     return 0;
   return open_backing (node, opts, more, err);
+}
+
+int
+img_open_below (struct img_node *node, unsigned more, struct img_error *err)
+{
+  int rc = 1;
+
+  /* A loop and not recursion: a chain is as long as its images say. */
+  while (node && rc == 1) {
+    rc = img_open_backing (node, more, err);
+    more = 0;
+    if (rc >= 0)
+      rc = img_open_leftovers (node, err) < 0 ? -1 : rc;
+    if (rc < 0)
+      img_error_name (node->filename, err);
+    node = node->backing;
+  }
+  return rc < 0 ? -1 : 0;
+}
+
+int
+img_open_again (struct img_node *node, unsigned more, struct img_error *err)
+{
+  struct img_child *last = node->children + node->n_children - 1;
+
+  /* Drivers know their children by number: only the last one can go. */
+  if (node->backing == NULL || last->node != node->backing)
+    return img_error_set (err, EINVAL, _("%s: its backing image cannot be opened anew"),
+                          node->filename);
+  img_node_free (last->node, true);
+  free (last->name);
+  node->n_children--;
+  node->backing = NULL;
+  if (img_open_below (node, more, err) < 0)
+    return -1;
+  if (node->backing)
+    return 0;
+  return img_error_set (err, EINVAL, _("%s: it has no backing image any more"), node->filename);
 }
 
 /* ---- snapshots ---- */

@@ -217,19 +217,9 @@ img_open_text (const struct img_open_job *job, struct img_opts *opts, struct img
 struct img_node *
 img_open_image (const struct img_open_job *job, struct img_opts *opts, struct img_error *err)
 {
-  struct img_node *top = img_open_layer (job, opts, err), *node = top;
-  int rc = 1;
+  struct img_node *top = img_open_layer (job, opts, err);
 
-  /* A loop and not recursion: a chain is as long as its images say. */
-  while (node && rc == 1) {
-    rc = img_open_backing (node, 0, err);
-    if (rc >= 0)
-      rc = img_open_leftovers (node, err) < 0 ? -1 : rc;
-    if (rc < 0)
-      img_error_name (node->filename, err);
-    node = node->backing;
-  }
-  if (rc >= 0)
+  if (top == NULL || img_open_below (top, 0, err) == 0)
     return top;
   img_node_free (top, true);
   return NULL;

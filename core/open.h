@@ -48,6 +48,11 @@ int img_open_lock (struct img_node *file, bool stable, struct img_error *err);
 /* Opens NODE's backing image, if it has one and NODE's flags want it.  1: opened, 0: there is none
  * (open-chain.c).  MORE: flags of the backing image's, beside those that come from NODE. */
 int img_open_backing (struct img_node *node, unsigned more, struct img_error *err);
+/* The same for all that is below: the backing image's own one without MORE, and so on. */
+int img_open_below (struct img_node *node, unsigned more, struct img_error *err);
+/* Closes the images below NODE and opens them once more, with MORE; their locks are free meanwhile.
+ * On failure there are none. */
+int img_open_again (struct img_node *node, unsigned more, struct img_error *err);
 /* Makes NODE show an internal snapshot, as img_open_params says. */
 int img_open_snapshot (struct img_node *node, const char *snapshot, struct img_error *err);
 

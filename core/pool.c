@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pool: threads that live for one img_pool_run.  (Those behind a queue live as long as it does:
- * aio-pool.c.  No other place of the core makes threads.) */
+/* pool: the only place of the core that makes threads.  They live for one img_pool_run. */
 #include <config.h>
 
 #include <pthread.h>

@@ -194,16 +194,18 @@ add_data (struct job *j, uint64_t offset, uint64_t length, struct img_error *err
   return 0;
 }
 
-/* Where NODE, which begins at BASE, has data. */
+/* Where NODE, which begins at BASE, has data; of one source it may be a part that is wanted. */
 static int
 find_data (struct job *j, struct img_node *node, uint64_t base, struct img_error *err)
 {
   struct img_block b;
-  struct img_walk *walk = img_walk_new (node, 0, img_size (node), IMG_WALK_HOLES, err);
+  uint64_t size = img_size (node), from = j->opts->src_offset;
+  uint64_t n = j->opts->length ? j->opts->length : size - img_min (size, from);
+  struct img_walk *walk = img_walk_new (node, from, n, IMG_WALK_HOLES, err);
   int r = walk ? 1 : -1;
   while (r > 0 && (r = img_walk_next (walk, &b, err)) > 0)
     if ((b.flags & (IMG_BLOCK_DATA | IMG_BLOCK_ZERO)) == IMG_BLOCK_DATA
-        && add_data (j, base + b.offset, b.length, err) < 0)
+        && add_data (j, base - from + b.offset, b.length, err) < 0)
       r = -1;
   img_walk_free (walk);
   return r;
@@ -212,7 +214,7 @@ find_data (struct job *j, struct img_node *node, uint64_t base, struct img_error
 static int
 find_all_data (struct job *j, struct img_error *err)
 {
-  uint64_t base = 0;
+  uint64_t base = j->opts->dst_offset;
   if (j->opts->sparse == 0) /* zeroes are to be written, too */
     return add_data (j, 0, j->plan.size, err);
   for (unsigned i = 0; i < j->n_src; i++) {

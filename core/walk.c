@@ -17,6 +17,7 @@
 #include "core/holes.h"
 #include "core/i18n.h"
 #include "core/io.h"
+#include "core/walk.h"
 
 #define BATCH_BYTES (256 * 1024) /* of all layers together */
 #define BATCH_MIN 32
@@ -38,11 +39,13 @@ struct piece {
   uint64_t offset, length;
   unsigned depth;
   bool defined;
+  bool open;             /* all layers were asked, and it is defined in none */
   struct img_extent ext; /* when defined; may begin before the piece */
 };
 
 struct img_walk {
   unsigned flags, n_layers, batch;
+  bool stops;       /* there are layers below, which are not asked */
   uint64_t pos, end;
   unsigned resume;  /* limit[0 .. resume - 1] hold at pos */
   uint64_t *limit;
@@ -59,11 +62,19 @@ struct img_walk *
 img_walk_new (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
               struct img_error *err)
 {
+  return img_walk_new_above (node, flags & IMG_WALK_TOP ? node->backing : NULL, offset, length,
+                             flags, err);
+}
+
+struct img_walk *
+img_walk_new_above (struct img_node *node, const struct img_node *stop, uint64_t offset,
+                    uint64_t length, unsigned flags, struct img_error *err)
+{
   IMG_TRACE ("walk_new", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
   if (img_io_bounds (node, offset, length, err) < 0)
     return NULL;
   unsigned n = 1;
-  for (struct img_node *l = node; l->backing && !(flags & IMG_WALK_TOP); l = l->backing)
+  for (struct img_node *l = node; l->backing != stop; l = l->backing)
     n++;
   size_t batch = BATCH_BYTES / sizeof (struct img_extent) / n;
   batch = batch < BATCH_MIN ? BATCH_MIN : batch > BATCH_MAX ? BATCH_MAX : batch;
@@ -78,6 +89,7 @@ img_walk_new (struct img_node *node, uint64_t offset, uint64_t length, unsigned 
     return NULL;
   }
   walk->flags = flags;
+  walk->stops = stop != NULL;
   walk->n_layers = n;
   walk->batch = (unsigned) batch;
   walk->pos = offset;
@@ -142,6 +154,7 @@ next_piece (struct img_walk *w, struct img_error *err)
     }
     w->limit[i] = limit;
   }
+  p->open = i == w->n_layers;
   p->depth = p->defined ? i : i - 1; /* the last one that was asked */
   p->offset = w->pos;
   p->length = limit - w->pos;
@@ -254,7 +267,11 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   struct img_node *node = w->layers[p->depth].node;
   *b = (struct img_block) { p->offset, p->length, p->offset, node, node, 0, p->depth };
   if (!p->defined) {
-    b->flags = w->flags & IMG_WALK_TOP && node->backing ? 0 : IMG_BLOCK_ZERO;
+    /* A layer that ends before hides what stands below the walk. */
+    if (w->stops)
+      b->flags = p->open ? 0 : IMG_BLOCK_ZERO | IMG_BLOCK_PRESENT;
+    else
+      b->flags = IMG_BLOCK_ZERO;
     return 0;
   }
   struct img_extent ext = p->ext;

@@ -202,6 +202,11 @@ zero_units (struct img_node *node, uint64_t offset, uint64_t length, unsigned fl
   uint64_t unit = img_max (node->limits.alloc_unit, 1), end = offset + length;
   uint64_t from = img_div_up (offset, unit) * unit, to = end - end % unit;
   int r = 0;
+  if (flags & IMG_IO_PIN) {
+    r = call_driver (node, CALL_ZERO, offset, img_div_up (end - offset, unit) * unit, unit, flags,
+                     err);
+    return r > 0 ? not_supported (node, err) : r;
+  }
   if (from > to) { /* inside one unit, without its start and its end */
     r = zero_part (node, offset, end, flags, err);
     from -= unit;
@@ -227,6 +232,8 @@ static int
 zero_format (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
              struct img_error *err)
 {
+  if (node->driver->zero == NULL && (flags & IMG_IO_PIN))
+    return not_supported (node, err);
   if (node->driver->reserve == NULL && node->driver->zero == NULL && node->limits.crypt_unit == 0)
     return zero_by_writing (node, offset, length, flags, err);
   struct img_range range;

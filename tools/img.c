@@ -27,13 +27,12 @@ struct entry {
 };
 
 static const struct entry commands[] = {
-  { "bench", N_("measure how fast an image is"),
-    "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] "
-    "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] "
-    "filename" },
   { "check", N_("check whether an image is consistent"),
     "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] "
     "[-T src_cache] [-U] filename" },
+  { "commit", N_("put what an image holds into one below it"),
+    "[--object objectdef] [--image-opts] [-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] "
+    "[-p] filename" },
   { "compare", N_("compare the contents of two images"),
     "[--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] "
     "filename1 filename2" },
@@ -46,6 +45,9 @@ static const struct entry commands[] = {
   { "create", N_("create a new, empty image"),
     "[--object objectdef] [-q] [-f fmt] [-b backing_file [-F backing_fmt]] [-u] [-o options] "
     "filename [size]" },
+  { "dd", N_("copy blocks from one image to another"),
+    "[--image-opts] [-U] [-f fmt] [-O output_fmt] [bs=block_size] [count=blocks] [skip=blocks] "
+    "if=input of=output" },
   { "info", N_("print what an image is"),
     "[--object objectdef] [--image-opts] [-f fmt] [--output=ofmt] [--backing-chain] [-U] "
     "filename" },
@@ -56,6 +58,9 @@ static const struct entry commands[] = {
     "[--output=ofmt] [-O output_fmt] [-o options] [--size N | [--object objectdef] [--image-opts] "
     "[-f fmt] [-l snapshot_param] filename]" },
   { "modules", N_("print which formats, protocols and codecs are installed"), NULL },
+  { "rebase", N_("give an image another backing file"),
+    "[--object objectdef] [--image-opts] [-U] [-q] [-f fmt] [-t cache] [-T src_cache] [-p] [-u] "
+    "[-c] -b backing_file [-F backing_fmt] filename" },
   { "resize", N_("make an image larger or smaller"),
     "[--object objectdef] [--image-opts] [-f fmt] [--preallocation=prealloc] [-q] [--shrink] "
     "filename [+ | -]size" },

@@ -41,14 +41,6 @@ tools_img_LDADD = $(tools_ldadd)
 command_pods += %D%/img.pod
 command_pages += %D%/img.1
 
-bin_PROGRAMS += tools/img-bench
-tools_img_bench_SOURCES = %D%/img-bench.c %D%/bench-latency.c %D%/bench-run.c %D%/bench.h
-tools_img_bench_CPPFLAGS = $(tools_cppflags)
-tools_img_bench_LDFLAGS = $(tools_ldflags)
-tools_img_bench_LDADD = $(tools_ldadd)
-command_pods += %D%/img-bench.pod
-command_pages += %D%/img-bench.1
-
 bin_PROGRAMS += tools/img-check
 tools_img_check_SOURCES = %D%/img-check.c
 tools_img_check_CPPFLAGS = $(tools_cppflags)
@@ -64,6 +56,14 @@ tools_img_create_LDFLAGS = $(tools_ldflags)
 tools_img_create_LDADD = $(tools_ldadd)
 command_pods += %D%/img-create.pod
 command_pages += %D%/img-create.1
+
+bin_PROGRAMS += tools/img-dd
+tools_img_dd_SOURCES = %D%/img-dd.c %D%/img-dd-args.c %D%/img-dd-run.c %D%/img-dd.h
+tools_img_dd_CPPFLAGS = $(tools_cppflags)
+tools_img_dd_LDFLAGS = $(tools_ldflags)
+tools_img_dd_LDADD = $(tools_ldadd)
+command_pods += %D%/img-dd.pod
+command_pages += %D%/img-dd.1
 
 bin_PROGRAMS += tools/img-info
 tools_img_info_SOURCES = %D%/img-info.c
@@ -89,6 +89,14 @@ tools_img_measure_LDFLAGS = $(tools_ldflags)
 tools_img_measure_LDADD = $(tools_ldadd)
 command_pods += %D%/img-measure.pod
 command_pages += %D%/img-measure.1
+
+bin_PROGRAMS += tools/img-commit
+tools_img_commit_SOURCES = %D%/img-commit.c
+tools_img_commit_CPPFLAGS = $(tools_cppflags)
+tools_img_commit_LDFLAGS = $(tools_ldflags)
+tools_img_commit_LDADD = $(tools_ldadd)
+command_pods += %D%/img-commit.pod
+command_pages += %D%/img-commit.1
 
 bin_PROGRAMS += tools/img-compare
 tools_img_compare_SOURCES = %D%/img-compare.c
@@ -129,6 +137,13 @@ tools_img_snapshot_LDFLAGS = $(tools_ldflags)
 tools_img_snapshot_LDADD = $(tools_ldadd)
 command_pods += %D%/img-snapshot.pod
 command_pages += %D%/img-snapshot.1
+bin_PROGRAMS += tools/img-rebase
+tools_img_rebase_SOURCES = %D%/img-rebase.c
+tools_img_rebase_CPPFLAGS = $(tools_cppflags)
+tools_img_rebase_LDFLAGS = $(tools_ldflags)
+tools_img_rebase_LDADD = $(tools_ldadd)
+command_pods += %D%/img-rebase.pod
+command_pages += %D%/img-rebase.1
 
 EXTRA_DIST += $(command_pods)
 if HAVE_POD2MAN

@@ -51,6 +51,10 @@ struct img_copy_opts {
   /* -B: what a source's own layer leaves to its backing image is left to the target's. */
   bool overlay;
   struct img_copy_stats *stats; /* added to when the copy succeeds, or NULL */
+  /* Only LENGTH bytes (0: up to the source's end) from SRC_OFFSET of the source, of which there is
+   * one, on; they go to DST_OFFSET and the rest of the target stays as it is. */
+  uint64_t src_offset, length, dst_offset;
+  bool leave_zeroes;         /* where the source is zero the target stays as it is */
 };
 
 /* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does
@@ -65,6 +69,41 @@ struct img_create_params; /* blkimg.h */
 int img_copy_to_stream (int fd, const char *name, const struct img_create_params *create,
                         struct img_node *const *src, unsigned n_src,
                         const struct img_copy_opts *opts, struct img_error *err);
+
+struct img_commit_opts {
+  size_t struct_size;
+  const char *base; /* an image below NODE, by name; NULL: the one that it names itself */
+  bool drop;        /* NODE is not emptied afterwards; so with BASE */
+  unsigned workers; /* 0: what the machine has */
+  uint64_t rate;    /* bytes a second; 0: no limit */
+  struct img_progress *progress;
+};
+struct img_commit {
+  const char *base; /* the image written to; lives as long as NODE */
+  bool emptied;     /* NODE is; not where its format cannot be */
+  struct img_copy_stats copied;
+};
+/* Writes what NODE, open for writing, and the images between it and the base define into the base,
+ * which grows where it is shorter.  At any moment NODE shows what it showed.  On return all is on
+ * stable storage. */
+int img_commit (struct img_node *node, const struct img_commit_opts *opts,
+                struct img_commit *result, struct img_error *err);
+
+struct img_open_params; /* blkimg.h */
+struct img_rebase_opts {
+  size_t struct_size;
+  bool unsafe;      /* only record the name */
+  bool compress;    /* what is written */
+  unsigned workers; /* 0: what the machine has */
+  struct img_progress *progress;
+  const struct img_open_params *backing; /* how the new backing image is opened */
+  struct img_copy_stats *stats; /* added to, or NULL */
+};
+/* Records NAME (NULL or "": none) as NODE's backing file, after writing into NODE, which is open
+ * for writing, what it would not show any more.  At any moment it shows what it showed.  On return
+ * all is on stable storage. */
+int img_rebase (struct img_node *node, const char *name, const char *format,
+                const struct img_rebase_opts *opts, struct img_error *err);
 
 enum img_compare_result {
   IMG_COMPARE_SAME,

@@ -61,7 +61,10 @@ struct img_node *img_backing (const struct img_node *node);                     
 enum {
   IMG_IO_UNMAP = 1,       /* zero: the range may become unallocated where that reads as zero */
   /* zero: ENOTSUP rather than write zero bytes (but parts of a unit); discard, copy: same */
-  IMG_IO_NO_FALLBACK = 2
+  IMG_IO_NO_FALLBACK = 2,
+  /* zero, whole units (but the last): the image itself says so afterwards, whatever will stand
+   * below it; ENOTSUP where the format has no such entries */
+  IMG_IO_PIN = 4
 };
 
 /* All or nothing: a short transfer is an error.  Past the end of the image -> EINVAL. */

@@ -15,9 +15,7 @@ enum {
   FILE_NO_ZERO = 4,   /* fallocate: zero range */
   FILE_NO_TAKE = 8,   /* fallocate: allocate */
   FILE_NO_DISCARD = 16, /* BLKDISCARD */
-  FILE_NO_BLKZERO = 32, /* BLKZEROOUT */
-  FILE_NO_FIEMAP = 64,  /* FS_IOC_FIEMAP that is good for our purpose */
-  FILE_FIEMAP = 128     /* no lack: it is */
+  FILE_NO_BLKZERO = 32  /* BLKZEROOUT */
 };
 
 /* The lock bytes of QEMU's permission scheme, as a mask (lock.c). */
@@ -30,8 +28,6 @@ struct file_locks {
   unsigned perm, unshared; /* FILE_PERM_* held: bytes 100 + n, bytes 200 + n */
 };
 
-enum file_aio { FILE_AIO_THREADS, FILE_AIO_NATIVE, FILE_AIO_URING };
-
 enum file_locking { FILE_LOCKING_AUTO, FILE_LOCKING_ON, FILE_LOCKING_OFF };
 
 struct file {
@@ -43,8 +39,6 @@ struct file {
   _Atomic unsigned missing;  /* FILE_NO_* */
   _Atomic int lost;          /* errno of a failed flush: what was written before may be gone */
   _Atomic bool padded;       /* O_DIRECT wrote whole blocks past the end; close cuts them off */
-  enum file_aio aio;
-  unsigned aio_batch;        /* requests that go to the kernel at once; 0: no limit */
 };
 
 static inline bool
@@ -78,10 +72,6 @@ int file_direct_limits (struct img_node *node, uint64_t length, struct img_error
 int file_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
               unsigned n, struct img_error *err);
 
-/* fiemap.c: the first up to N extents, as file_map has them.  0: it cannot tell. */
-unsigned file_fiemap (struct file *f, uint64_t offset, uint64_t length, struct img_extent *ext,
-                      unsigned n);
-
 /* space.c */
 int file_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                struct img_error *err);
@@ -104,12 +94,6 @@ int file_lock (struct img_node *node, unsigned flags, struct img_error *err);
 /* Holds WANT instead of *HELD on FD, or fails and holds *HELD as before.  NAME is for the hint. */
 int file_lock_change (int fd, struct file_locks *held, struct file_locks want, const char *name,
                       struct img_error *err);
-
-/* aio.c */
-extern const struct img_aio_ops file_aio_ops;
-extern const char *const file_aio_words[];
-/* Whether AIO goes with how F is open. */
-int file_aio_check (const struct file *f, enum file_aio aio, struct img_error *err);
 
 /* create.c */
 extern const struct img_optdesc file_create_opts[];

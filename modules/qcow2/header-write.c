@@ -4,6 +4,10 @@
  * Owns: the layout of what we write (extensions in a fixed order, then the unknown ones as they
  * were, then the backing file name) and our feature name table.  Refuses: to lose an extension for
  * lack of room (the feature name table, which only helps error messages, excepted).
+ *
+ * A disk may write a sector and not the next one.  So a header that is changed in place keeps to
+ * the first sector if it can, without the table if need be, and what stands behind is left alone:
+ * there the old header may have its name.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +29,7 @@ static const struct {
   { 2, 0, "bitmaps" },
   { 2, 1, "raw external data" },
 };
-enum { N_FEATURES = sizeof features / sizeof features[0], FEATURE_BYTES = 48 };
+enum { N_FEATURES = sizeof features / sizeof features[0], FEATURE_BYTES = 48, SECTOR = 512 };
 
 /* What is being filled.  POS passes SIZE when there is no room: nothing is written then. */
 struct area {
@@ -131,10 +135,11 @@ put_fixed (struct area *area, const struct qcow2_header *h)
     memcpy (p + QCOW2_KNOWN_HEADER, h->unknown_fields, h->unknown_length);
 }
 
-int
-qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err)
+/* SIZE: of what is filled, the first cluster or a part of it. */
+static int
+encode (const struct qcow2_header *h, uint8_t *buf, uint64_t size, struct img_error *err)
 {
-  struct area area = { .buf = buf, .pos = 0, .size = 1ull << h->cluster_bits };
+  struct area area = { .buf = buf, .pos = 0, .size = size };
   uint32_t length = h->backing_name ? (uint32_t) strlen (h->backing_name) : 0;
   memset (buf, 0, area.size);
   put_fixed (&area, h);
@@ -153,18 +158,29 @@ qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_erro
   return 0;
 }
 
+int
+qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err)
+{
+  return encode (h, buf, 1ull << h->cluster_bits, err);
+}
+
 static int
 write_header (struct qcow2 *q, struct qcow2_header *h, bool blank, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
+  struct img_error ignored = IMG_ERROR_INIT;
+  uint64_t size = SECTOR;
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   h->autoclear &= QCOW2_AUTOCLEAR_KNOWN;
-  if (qcow2_header_encode (h, buf, err) < 0)
-    return -1;
+  if ((q->flags & IMG_OPEN_NEW) || encode (h, buf, size, &ignored) < 0) {
+    size = q->cluster_size;
+    if (encode (h, buf, size, err) < 0)
+      return -1;
+  }
   if (blank)
     be32_put (buf, 0);
-  return img_pwrite (q->file, buf, q->cluster_size, 0, 0, err);
+  return img_pwrite (q->file, buf, size, 0, 0, err);
 }
 
 int

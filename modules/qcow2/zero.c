@@ -12,7 +12,7 @@
 
 #include "write.h"
 
-enum mode { ZERO, ZERO_UNMAP, DISCARD };
+enum mode { ZERO, ZERO_UNMAP, ZERO_PIN, DISCARD };
 
 struct change {
   enum mode mode;
@@ -22,6 +22,13 @@ struct change {
 struct cell {
   uint64_t entry, bitmap;
 };
+
+/* An entry that is absent shows what it may not. */
+static bool
+backed (const struct qcow2 *q, enum mode mode)
+{
+  return mode == ZERO_PIN || qcow2_backed (q);
+}
 
 static struct cell
 cell_get (const struct qcow2 *q, const uint8_t *p)
@@ -34,7 +41,7 @@ static uint64_t
 cleared_entry (const struct qcow2 *q, uint64_t entry, enum mode mode)
 {
   enum qcow2_kind kind = qcow2_entry_kind (q, entry);
-  if (!qcow2_backed (q) && (kind == QCOW2_UNALLOCATED || mode == DISCARD || q->h.version < 3))
+  if (!backed (q, mode) && (kind == QCOW2_UNALLOCATED || mode == DISCARD || q->h.version < 3))
     return 0;
   if (kind == QCOW2_ZERO_PLAIN)
     return entry;
@@ -47,7 +54,7 @@ cleared_entry (const struct qcow2 *q, uint64_t entry, enum mode mode)
 static struct cell
 cleared_subs (const struct qcow2 *q, struct cell c, uint64_t mask, enum mode mode)
 {
-  bool nothing = !qcow2_backed (q)
+  bool nothing = !backed (q, mode)
                  && (mode == DISCARD || (c.bitmap & mask) == 0);
   if (qcow2_entry_kind (q, c.entry) == QCOW2_PACKED)
     c = (struct cell) { 0, 0 }; /* all of it goes: the caller saw to that */
@@ -145,10 +152,10 @@ change_slice (struct qcow2 *q, const struct change *ch, uint64_t guest, uint64_t
 
 /* Nothing has ever been allocated under this L1 entry, and what is absent reads as zero. */
 static bool
-absent (const struct qcow2 *q, uint64_t guest)
+absent (const struct qcow2 *q, enum mode mode, uint64_t guest)
 {
   uint64_t index = qcow2_l1_index (q, guest);
-  return !qcow2_backed (q) && !q->raw_data && index < q->l1_size
+  return !backed (q, mode) && !q->raw_data && index < q->l1_size
          && (q->l1[index] & QCOW2_OFFSET_MASK) == 0;
 }
 
@@ -158,7 +165,7 @@ change_range (struct qcow2 *q, const struct change *ch, struct img_error *err)
   uint64_t slice = 1ull << (q->slice_bits + q->cluster_bits), guest, end;
   uint64_t table = 1ull << (q->l2_bits + q->cluster_bits);
   for (guest = ch->offset & ~(q->cluster_size - 1); guest < ch->end; guest = end) {
-    if (absent (q, guest)) {
+    if (absent (q, ch->mode, guest)) {
       end = (guest & ~(table - 1)) + table;
       continue;
     }
@@ -192,7 +199,7 @@ clear_data (struct qcow2 *q, const struct change *ch, unsigned flags, struct img
 static int
 clear (struct qcow2 *q, struct change ch, unsigned flags, struct img_error *err)
 {
-  if (q->h.version < 3 && qcow2_backed (q))
+  if (q->h.version < 3 && backed (q, ch.mode))
     return img_error_set (err, ENOTSUP, _("version 2 images have no zero clusters"));
   if (ch.end >= q->h.size) /* what is there of the last cluster is all of it */
     ch.end = img_div_up (ch.end, q->cluster_size) << q->cluster_bits;
@@ -210,7 +217,11 @@ int
 qcow2_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
             struct img_error *err)
 {
-  struct change ch = { flags & IMG_IO_UNMAP ? ZERO_UNMAP : ZERO, offset, offset + length };
+  struct change ch = { ZERO, offset, offset + length };
+  if (flags & IMG_IO_PIN)
+    ch.mode = ZERO_PIN;
+  else if (flags & IMG_IO_UNMAP)
+    ch.mode = ZERO_UNMAP;
   return clear (img_node_priv (node), ch, flags, err);
 }
 

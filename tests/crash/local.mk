@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Power cuts and kills in the middle of commands that change images in place.
 crash_tests =
+crash_tests += %D%/chain.sh
 crash_tests += %D%/in-place.sh
 crash_tests += %D%/snapshot.sh
 TESTS += $(crash_tests)

@@ -2,6 +2,7 @@
 # Commands with faults in their system calls.  The library that makes them is for LD_PRELOAD: it has
 # nothing of ours in it and needs neither libtool nor the sanitizers of a build.
 fault_tests =
+fault_tests += %D%/chain.sh
 fault_tests += %D%/convert.sh
 fault_tests += %D%/create.sh
 fault_tests += %D%/in-place.sh

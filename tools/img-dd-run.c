@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The work of img-dd: open, create or grow, copy, publish.
+ *
+ * Image to image, and image to a stream, is the core's parallel copy of a range.  What comes from
+ * standard input is read to its end, piece by piece, and the target grows as it comes.  A new
+ * target appears whole or not at all; with conv=notrunc it is written in place. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <blkimg/cleanup.h>
+#include <blkimg/copy.h>
+#include <blkimg/module.h>
+#include <blkimg/overflow.h>
+
+#include "common/i18n.h"
+#include "common/stream.h"
+#include "img-dd.h"
+
+#define PIECE ((size_t) 4 << 20) /* of standard input; the target grows by it */
+#define GRAIN ((size_t) 64 << 10)
+#define SPARSE 4096
+
+struct job {
+  const struct dd_args *args;
+  const struct dd_range *range;
+  struct dd_done *done;
+  struct progress *watch;
+  struct img_node *src;      /* NULL: standard input */
+  int stream;                /* of the output; -1: none */
+  struct img_target *target; /* new, or */
+  struct img_node *dst;      /* open for writing; NULL: a stream */
+};
+
+/* ---- the target ---- */
+
+static const char *
+target_format (const struct job *j)
+{
+  return j->args->target_format ? j->args->target_format : "raw";
+}
+
+static bool
+same_file (const char *a, const char *b)
+{
+  struct stat sa, sb;
+
+  return stat (a, &sa) == 0 && stat (b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+         sa.st_ino == sb.st_ino;
+}
+
+/* Formats count in sectors; so does the old tool, always. */
+static uint64_t
+image_size (const struct job *j, uint64_t bytes)
+{
+  bool plain = strcmp (target_format (j), "raw") == 0 && !tool_compat ();
+
+  return plain ? bytes : img_div_up (bytes, 512) * 512;
+}
+
+static int
+create_new (struct job *j, uint64_t size, struct img_error *err)
+{
+  struct img_create_params c = { .struct_size = sizeof c };
+  struct img_open_params p = { .struct_size = sizeof p };
+
+  c.format = target_format (j);
+  c.size = image_size (j, size);
+  c.has_size = true;
+  c.compat = tool_compat ();
+  c.gate = image_gate (&j->args->image);
+  p.gate = c.gate;
+  j->target = img_target_new (j->args->out, &c, &p, err);
+  j->dst = j->target ? img_target_node (j->target) : NULL;
+  return j->dst ? 0 : -1;
+}
+
+static int
+open_existing (struct job *j, struct img_error *err)
+{
+  struct img_open_params p = { .struct_size = sizeof p };
+
+  p.format = j->args->target_format;
+  p.flags = IMG_OPENF_RDWR;
+  p.gate = image_gate (&j->args->image);
+  j->dst = img_open (j->args->out, &p, err);
+  return j->dst ? 0 : -1;
+}
+
+static int
+grow (struct job *j, uint64_t size, struct img_error *err)
+{
+  size = j->target ? image_size (j, size) : size;
+  if (size <= img_size (j->dst))
+    return 0;
+  return img_resize (j->dst, size, IMG_PREALLOC_OFF, 0, err);
+}
+
+static int
+open_target (struct job *j, uint64_t size, struct img_error *err)
+{
+  const struct dd_args *a = j->args;
+  int rc = stream_open_output (a->out, &j->stream, err);
+  struct stat st;
+  bool there;
+
+  if (rc != 0)
+    return rc < 0 ? -1 : 0;
+  there = stat (a->out, &st) == 0;
+  if (there && (a->flags & DD_EXCL))
+    return img_error_errno (err, EEXIST, "%s", a->out);
+  if (!there && (a->flags & DD_NOCREAT))
+    return img_error_errno (err, ENOENT, "%s", a->out);
+  if (there && j->src && !a->image.image_opts && same_file (a->in, a->out))
+    return img_error_set (err, EINVAL, _("'%s' is source and target"), a->in);
+  if (!there || !(a->flags & DD_NOTRUNC))
+    return create_new (j, size, err);
+  return open_existing (j, err) < 0 ? -1 : grow (j, size, err);
+}
+
+/* A raw image is made in whole sectors; dd counts bytes. */
+static int
+cut_end (const struct job *j, struct img_error *err)
+{
+  uint64_t size = image_size (j, j->range->seek + j->done->out);
+  struct stat st;
+
+  if (stat (j->args->out, &st) < 0 || !S_ISREG (st.st_mode)
+      || strcmp (target_format (j), "raw") != 0 || size >= (uint64_t) st.st_size)
+    return 0;
+  if (truncate (j->args->out, (off_t) size) < 0)
+    return img_error_errno (err, errno, "%s", j->args->out);
+  return 0;
+}
+
+static int
+finish (struct job *j, struct img_error *err)
+{
+  struct img_target *target = j->target;
+  struct img_node *dst = j->dst;
+  int rc = 0;
+
+  j->target = NULL;
+  j->dst = NULL;
+  if (j->stream >= 0)
+    return stream_close_output (j->args->out, j->stream, err);
+  if (target)
+    return img_target_finish (target, err) < 0 ? -1 : cut_end (j, err);
+  if (j->args->flags & DD_FSYNC)
+    rc = img_flush (dst, err);
+  return img_close (dst, err) < 0 ? -1 : rc;
+}
+
+static void
+give_up (struct job *j)
+{
+  struct img_error ignored;
+
+  if (j->target)
+    img_target_abort (j->target);
+  else
+    img_close (j->dst, &ignored);
+}
+
+/* ---- from an image ---- */
+
+static void
+lost (void *arg, uint64_t offset, uint64_t length, const struct img_error *why)
+{
+  (void) arg;
+  tool_say (_("warning: error while reading offset %" PRIu64 ", %" PRIu64
+              " bytes become zeroes: %s"), offset, length, why->message);
+}
+
+static int
+copy_to_stream (struct job *j, const struct img_copy_opts *o, uint64_t size, struct img_error *err)
+{
+  struct img_create_params c = { .struct_size = sizeof c };
+
+  c.format = target_format (j);
+  c.size = image_size (j, size);
+  c.has_size = true;
+  return img_copy_to_stream (j->stream, stream_output_name (j->args->out), &c, &j->src, 1, o, err);
+}
+
+static int
+copy_image (struct job *j, uint64_t n, uint64_t size, struct img_error *err)
+{
+  struct img_copy_opts o = { .struct_size = sizeof o };
+
+  o.workers = (unsigned) j->args->workers.value;
+  o.sparse = SPARSE;
+  o.salvage = j->args->flags & DD_NOERROR;
+  o.salvaged = lost;
+  o.progress = j->watch->work;
+  o.src_offset = j->range->skip;
+  o.length = n;
+  o.dst_offset = j->range->seek;
+  o.leave_zeroes = (j->args->flags & DD_SPARSE) && (j->args->flags & DD_NOTRUNC);
+  j->done->in = n;
+  j->done->out = size - j->range->seek;
+  if (j->stream >= 0)
+    return n || size ? copy_to_stream (j, &o, size, err) : 0;
+  return n ? img_copy (j->dst, &j->src, 1, &o, err) : 0;
+}
+
+static int
+from_image (struct job *j, struct img_error *err)
+{
+  const struct dd_args *a = j->args;
+  uint64_t have = img_size (j->src), n = 0, out, size;
+
+  j->done->short_source = j->range->skip > have;
+  if (j->range->skip < have)
+    n = img_min (have - j->range->skip, j->range->most);
+  out = a->flags & DD_SYNC ? img_div_up (n, a->ibs) * a->ibs : n;
+  if (tool_compat () && j->range->skip < have) /* its images are whole sectors */
+    out = img_min (img_div_up (have, 512) * 512 - j->range->skip, j->range->most);
+  if (!img_add (j->range->seek, out, &size) || size > INT64_MAX)
+    return img_error_set (err, EFBIG, _("%s: no image can be that large"), a->out);
+  if (open_target (j, size, err) < 0)
+    return -1;
+  return copy_image (j, n, size, err);
+}
+
+/* ---- from standard input ---- */
+
+/* Until N bytes are there, or the end. */
+static int
+read_input (uint8_t *buf, size_t n, size_t *got, struct img_error *err)
+{
+  for (*got = 0; *got < n;) {
+    ssize_t r = read (STDIN_FILENO, buf + *got, n - *got);
+    if (r == 0)
+      break;
+    if (r < 0 && errno != EINTR)
+      return img_error_errno (err, errno, "%s", stream_input_name ());
+    if (r > 0)
+      *got += (size_t) r;
+  }
+  return 0;
+}
+
+static int
+skip_input (struct job *j, uint8_t *buf, struct img_error *err)
+{
+  size_t got;
+
+  for (uint64_t left = j->range->skip; left > 0; left -= got) {
+    if (read_input (buf, (size_t) img_min (left, PIECE), &got, err) < 0)
+      return -1;
+    if (got == 0) {
+      j->done->short_source = true;
+      break;
+    }
+  }
+  return 0;
+}
+
+static bool
+is_zero (const uint8_t *p, size_t n)
+{
+  return p[0] == 0 && memcmp (p, p + 1, n - 1) == 0;
+}
+
+static int
+write_image (struct job *j, const uint8_t *buf, size_t n, uint64_t at, struct img_error *err)
+{
+  bool fresh = j->target || (j->args->flags & DD_SPARSE);
+
+  if (grow (j, at + n, err) < 0)
+    return -1;
+  for (size_t done = 0, part; done < n; done += part) {
+    part = img_min (GRAIN, n - done);
+    int rc = !is_zero (buf + done, part) ? img_pwrite (j->dst, buf + done, part, at + done, 0, err)
+             : fresh ? 0
+                     : img_zero (j->dst, at + done, part, IMG_IO_UNMAP, err);
+    if (rc < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static int
+write_stream (struct job *j, const uint8_t *buf, size_t n, struct img_error *err)
+{
+  for (size_t done = 0; done < n;) {
+    ssize_t r = write (j->stream, buf + done, n - done);
+    if (r < 0 && errno != EINTR)
+      return img_error_errno (err, errno, "%s", stream_output_name (j->args->out));
+    if (r > 0)
+      done += (size_t) r;
+  }
+  return 0;
+}
+
+static int
+copy_input (struct job *j, uint8_t *buf, struct img_error *err)
+{
+  uint64_t left = j->range->most;
+  size_t got = 1, n;
+
+  while (left > 0 && got > 0) {
+    if (atomic_load (&j->watch->signal))
+      return img_error_set (err, ECANCELED, _("interrupted"));
+    if (read_input (buf, (size_t) img_min (left, PIECE), &got, err) < 0)
+      return -1;
+    left -= got;
+    j->done->in += got;
+    n = got;
+    if ((j->args->flags & DD_SYNC) && got < PIECE && j->done->in % j->args->ibs) {
+      n += (size_t) (j->args->ibs - j->done->in % j->args->ibs);
+      memset (buf + got, 0, n - got);
+    }
+    if (n && (j->dst ? write_image (j, buf, n, j->range->seek + j->done->out, err)
+                     : write_stream (j, buf, n, err)) < 0)
+      return -1;
+    j->done->out += n;
+  }
+  return 0;
+}
+
+static int
+from_input (struct job *j, struct img_error *err)
+{
+  /* Room for the zeroes that fill the last block. */
+  IMG_CLEANUP (free) uint8_t *buf = malloc (PIECE + (size_t) j->args->ibs);
+
+  if (buf == NULL)
+    return img_error_errno (err, ENOMEM, "%s", stream_input_name ());
+  if (open_target (j, j->range->seek, err) < 0)
+    return -1;
+  if (j->stream >= 0 && (j->range->seek || strcmp (target_format (j), "raw") != 0))
+    return img_error_set (err, EINVAL,
+                          _("from standard input to a stream: raw only, without seek="));
+  return skip_input (j, buf, err) < 0 ? -1 : copy_input (j, buf, err);
+}
+
+/* ---- all together ---- */
+
+static int
+open_source (struct job *j, struct img_error *err)
+{
+  struct img_open_params p = image_open_params (&j->args->image, IMG_OPENF_STABLE);
+
+  if (!j->args->image.image_opts && stream_is_stdio (j->args->in)) {
+    if (j->args->image.format && strcmp (j->args->image.format, "raw") != 0)
+      return img_error_set (err, EINVAL, _("%s: raw only"), stream_input_name ());
+    return 0;
+  }
+  j->src = img_open (j->args->in, &p, err);
+  return j->src ? 0 : -1;
+}
+
+int
+dd_run (const struct dd_args *args, const struct dd_range *range, struct progress *watch,
+        struct dd_done *done, struct img_error *err)
+{
+  struct job j = { .args = args, .range = range, .done = done, .watch = watch, .stream = -1 };
+  struct img_error late = IMG_ERROR_INIT;
+  int rc = open_source (&j, err);
+
+  if (rc == 0)
+    rc = j.src ? from_image (&j, err) : from_input (&j, err);
+  if (rc == 0 && atomic_load (&watch->signal))
+    rc = img_error_set (err, ECANCELED, _("interrupted"));
+  if (rc == 0)
+    rc = finish (&j, err);
+  else
+    give_up (&j);
+  img_close (j.src, &late);
+  return rc;
+}
