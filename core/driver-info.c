@@ -104,6 +104,7 @@ add_driver (struct img_value *array, const struct img_manifest_driver *d)
   if (d->driver) {
     add_options (object, "open-options", d->driver->open_opts);
     add_options (object, "create-options", d->driver->create_opts);
+    add_options (object, "amend-options", d->driver->amend_opts);
   }
 }
 

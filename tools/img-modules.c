@@ -94,6 +94,7 @@ print_driver (const struct img_value *d, bool options)
   if (options) {
     print_options (_("options for opening"), img_value_get (d, "open-options"));
     print_options (_("options for creating"), img_value_get (d, "create-options"));
+    print_options (_("options for amending"), img_value_get (d, "amend-options"));
   }
 }
 

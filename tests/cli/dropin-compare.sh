@@ -38,6 +38,23 @@ same "-f raw of qcow2" compare -f raw -F qcow2 e.qcow2 f.qcow2
 same "-q" compare -q a.raw d.raw
 same "no such file" compare a.raw no-such
 same "no such file, the other way" compare no-such a.raw
+# Tables that cannot be read: 3; data: 4.
+yes abc | head -c 1000000 >y.raw
+truncate -s 4M y.raw
+img-convert -c -f raw -O qcow2 y.raw bad3.qcow2
+cp bad3.qcow2 bad4.qcow2
+place () { # FILE OFFSET: the low 48 bits of what stands there
+  echo $((0x$(od -An -tx8 --endian=big -j"$2" -N8 "$1" | tr -d ' ' | cut -c5-)))
+}
+l1=$(place bad3.qcow2 40)
+printf '\002' | dd of=bad3.qcow2 bs=1 seek=$((l1 + 6)) conv=notrunc 2>/dev/null
+l2=$(place bad4.qcow2 "$l1")
+head -c 200 /dev/zero | tr '\000' '\377' |
+  dd of=bad4.qcow2 bs=1 seek="$(place bad4.qcow2 "$l2")" conv=notrunc 2>/dev/null
+same "tables that cannot be read" compare -f qcow2 -F raw bad3.qcow2 y.raw
+same "tables that cannot be read, strict" compare -s -f qcow2 -F raw bad3.qcow2 y.raw
+same "data that cannot be read" compare -f qcow2 -F raw bad4.qcow2 y.raw
+same "data that cannot be read, the other way" compare -F qcow2 -f raw y.raw bad4.qcow2
 same "one operand" compare a.raw
 same "unknown option" compare --no-such a.raw a.raw
 
