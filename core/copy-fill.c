@@ -59,6 +59,7 @@ copy_read (struct copy_job *job, const struct copy_segment *segment, uint64_t of
     memset (buf, 0, (size_t) length);
     return 0;
   }
+  img_event (segment->node, "read_aio");
   if (!job->opts.salvage)
     return img_pread (segment->node, buf, length, at, 0, err);
   struct img_error why = IMG_ERROR_INIT;

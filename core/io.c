@@ -16,6 +16,7 @@
 #include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
+#include "core/write.h"
 
 #define BATCH 16 /* extents a look-up; on the stack of each layer */
 
@@ -214,13 +215,15 @@ int
 img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
             unsigned flags, struct img_error *err)
 {
-  (void) flags; /* none yet */
   IMG_TRACE ("node_pwrite", node, "0x%" PRIx64 " %" PRIu64, offset, length);
   if (img_io_may_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)
     return 0;
-  if (!img_moves_bytes (node)) {
+  if (flags & IMG_IO_COMPRESS) {
+    if (img_write_compressed (node, buf, length, offset, err) < 0)
+      return -1;
+  } else if (!img_moves_bytes (node)) {
     if (img_write_guest (node, buf, length, offset, err) < 0)
       return -1;
   } else if (node->driver->pwrite == NULL) {

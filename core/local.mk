@@ -61,6 +61,7 @@ core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/create-plan.c
 core_libblkimgcore_la_SOURCES += %D%/create.c
 core_libblkimgcore_la_SOURCES += %D%/create.h
+core_libblkimgcore_la_SOURCES += %D%/encoded.c
 core_libblkimgcore_la_SOURCES += %D%/gate.c
 core_libblkimgcore_la_SOURCES += %D%/gate.h
 core_libblkimgcore_la_SOURCES += %D%/info.c

@@ -28,7 +28,7 @@ struct img_context {
   enum img_gate gate;
   enum img_cache cache;
   unsigned openf; /* IMG_OPENF_* as the user asked */
-  const struct img_objects *objects; /* or NULL */
+  struct img_objects *objects; /* or NULL */
 };
 
 struct img_node {

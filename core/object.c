@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 
 struct img_objects {
+  pthread_mutex_t lock; /* around the making of state */
   IMG_VEC (struct img_object *) list;
 };
 
@@ -128,7 +130,11 @@ find_type (const char *name, struct img_error *err)
 struct img_objects *
 img_objects_new (void)
 {
-  return calloc (1, sizeof (struct img_objects));
+  struct img_objects *objects = calloc (1, sizeof *objects);
+
+  if (objects)
+    pthread_mutex_init (&objects->lock, NULL);
+  return objects;
 }
 
 static void
@@ -138,6 +144,7 @@ object_free (struct img_object *o)
     return;
   img_opts_free (o->opts);
   img_secret_free (o->secret, o->n);
+  free (o->state);
   free (o);
 }
 IMG_CLEANUP_FN (object_free, struct img_object *)
@@ -150,6 +157,7 @@ img_objects_free (struct img_objects *objects)
   for (size_t i = 0; i < objects->list.n; i++)
     object_free (objects->list.v[i]);
   img_vec_free (&objects->list);
+  pthread_mutex_destroy (&objects->lock);
   free (objects);
 }
 
@@ -268,7 +276,7 @@ img_objects_add (struct img_objects *objects, const char *text, struct img_error
 
 /* ---- for drivers ---- */
 
-static const struct img_objects *
+static struct img_objects *
 objects_of (const struct img_node *node)
 {
   return node->context ? node->context->objects : NULL;
@@ -282,6 +290,25 @@ img_node_object (const struct img_node *node, const char *type, const char *id,
 
   if (o)
     return o->opts;
+  img_error_set (err, ENOENT, _("there is no object '%s' of type '%s'"), id, type);
+  return NULL;
+}
+
+void *
+img_node_object_state (const struct img_node *node, const char *type, const char *id, size_t size,
+                       struct img_error *err)
+{
+  struct img_objects *objects = objects_of (node);
+
+  for (size_t i = 0; objects && i < objects->list.n; i++) {
+    struct img_object *o = objects->list.v[i];
+    if (strcmp (o->type, type) != 0 || strcmp (o->id, id) != 0)
+      continue;
+    IMG_GUARD (&objects->lock);
+    if (o->state == NULL && (o->state = calloc (1, size)) == NULL)
+      img_error_errno (err, ENOMEM, _("object '%s'"), id);
+    return o->state;
+  }
   img_error_set (err, ENOENT, _("there is no object '%s' of type '%s'"), id, type);
   return NULL;
 }

@@ -13,6 +13,7 @@ struct img_object {
   struct img_opts *opts; /* qom-type and id too; secrets: without what is secret */
   uint8_t *secret;       /* secrets: the bytes, decoded and unwrapped; else NULL */
   size_t n;
+  void *state; /* what drivers share through it; made on first use */
 };
 
 /* The object of TYPE (NULL: any) called ID, or NULL. */

@@ -264,6 +264,20 @@ child_gate (const struct img_node *node, unsigned flags)
   return IMG_GATE_LITERAL | (here ? IMG_GATE_WORKING_DIR : 0);
 }
 
+bool
+img_node_names_child (const struct img_node *node, const char *name)
+{
+  size_t n = strlen (name);
+  const char *key, *value;
+
+  for (size_t i = 0; i < img_opts_count (node->child_opts); i++) {
+    img_opts_pair (node->child_opts, i, &key, &value);
+    if (strncmp (key, name, n) == 0 && (key[n] == '\0' || key[n] == '.'))
+      return true;
+  }
+  return false;
+}
+
 int
 img_node_open_child (struct img_node *node, const char *name, const char *filename,
                      const char *format, unsigned flags, struct img_error *err)

@@ -24,6 +24,9 @@ int img_write_share (struct img_node *node, const struct img_place *place, struc
                      uint64_t src_offset, unsigned flags, struct img_error *err);
 int img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err);
 void img_write_abandon (struct img_node *node, const struct img_place *place);
+/* As img_pwrite with IMG_IO_COMPRESS, in bounds (encoded.c). */
+int img_write_compressed (struct img_node *node, const uint8_t *buf, uint64_t length,
+                          uint64_t offset, struct img_error *err);
 /* As the driver's encode. */
 int img_write_encode (struct img_node *node, const void *in, size_t length, void *out, size_t cap,
                       size_t *out_length, struct img_error *err);

@@ -15,16 +15,24 @@ pod_to_page7 = $(AM_V_GEN)$(MKDIR_P) modules && $(POD2MAN) --section=7 --center=
 	--release=$(PACKAGE_VERSION) --name=`basename $@ .7 | tr a-z A-Z` $< $@
 
 include %D%/common/local.mk
+include %D%/blkdebug/local.mk
+include %D%/blkverify/local.mk
+include %D%/compress/local.mk
+include %D%/cor/local.mk
 include %D%/deflate/local.mk
 include %D%/luks/local.mk
 include %D%/nbd/local.mk
 include %D%/null/local.mk
 include %D%/file/local.mk
 include %D%/gcrypt/local.mk
+include %D%/nbd/local.mk
+include %D%/null/local.mk
 include %D%/qcow2/local.mk
+include %D%/quorum/local.mk
 include %D%/raw/local.mk
-include %D%/vdi/local.mk
 include %D%/template/local.mk
+include %D%/throttle/local.mk
+include %D%/vdi/local.mk
 include %D%/zstd/local.mk
 
 all-local: modules/manifests.stamp

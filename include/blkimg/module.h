@@ -63,6 +63,8 @@ int img_node_set_backing (struct img_node *node, const char *name, const char *f
  * FLAGS: IMG_CHILD_*.  Returns the child's number, -1 on failure. */
 int img_node_open_child (struct img_node *node, const char *name, const char *filename,
                          const char *format, unsigned flags, struct img_error *err);
+/* In open: whether the user's options say anything of child NAME. */
+bool img_node_names_child (const struct img_node *node, const char *name);
 enum {
   IMG_CHILD_READ_ONLY = 1,  /* even when the node is writable */
   IMG_CHILD_WORKING_DIR = 2, /* in drop-in mode FILENAME is relative to the working folder and not
@@ -75,6 +77,10 @@ enum {
  * gave with this image; they live as long as the node.  NULL: there is none. */
 const struct img_opts *img_node_object (const struct img_node *node, const char *type,
                                         const char *id, struct img_error *err);
+/* SIZE bytes, zeroed at first, that all nodes share which name that object; they live as long as
+ * it. NULL on failure. */
+void *img_node_object_state (const struct img_node *node, const char *type, const char *id,
+                             size_t size, struct img_error *err);
 /* The bytes of secret ID, decoded and unwrapped.  *BYTES is the caller's, to be given back with
  * img_secret_free, which wipes it.  At create: the node is c->file. */
 int img_node_secret (const struct img_node *node, const char *id, uint8_t **bytes, size_t *n,

@@ -64,7 +64,10 @@ enum {
   IMG_IO_NO_FALLBACK = 2,
   /* zero, whole units (but the last): the image itself says so afterwards, whatever will stand
    * below it; ENOTSUP where the format has no such entries */
-  IMG_IO_PIN = 4
+  IMG_IO_PIN = 4,
+  /* pwrite: compress; whole units of img_limits.encode_unit (or to the end of the image) only;
+   * ENOTSUP where the format cannot */
+  IMG_IO_COMPRESS = 8
 };
 
 /* All or nothing: a short transfer is an error.  Past the end of the image -> EINVAL. */

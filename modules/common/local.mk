@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += modules/common/libmodcommon.la
 modules_common_libmodcommon_la_SOURCES =
 modules_common_libmodcommon_la_SOURCES += %D%/af.c
 modules_common_libmodcommon_la_SOURCES += %D%/cipher.c %D%/cipher.h
+modules_common_libmodcommon_la_SOURCES += %D%/filter.c %D%/filter.h
 modules_common_libmodcommon_la_SOURCES += %D%/kdf.c
 modules_common_libmodcommon_la_SOURCES += %D%/luks.c %D%/luks.h
 modules_common_libmodcommon_la_SOURCES += %D%/luks-amend.c
