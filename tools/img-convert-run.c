@@ -197,7 +197,7 @@ judge_stream (const struct job *j, struct img_error *err)
 static int
 open_target (struct job *j, struct img_error *err)
 {
-  struct img_open_params p = { .struct_size = sizeof p };
+  struct img_open_params p = { .struct_size = sizeof p, .objects = j->args->image.objects };
   struct img_opts *extra = target_options (j);
   int rc = stream_open_output (j->target_name, &j->stream, err);
 
