@@ -2,6 +2,7 @@
 # Against QEMU's programs: what we do to an image, they see, and the other way round.  hold, ops
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
+interop_tests += %D%/filters.sh
 interop_tests += %D%/qcow2-read.sh
 if MODULE_VDI
 interop_tests += %D%/chain-ops.sh
@@ -24,6 +25,8 @@ tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-snapshot.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/chain-ops.sh %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
+EXTRA_DIST += %D%/filters.sh
+EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-repair.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/devices.sh %D%/locks.sh %D%/nbd.sh %D%/qcow2-read.sh %D%/qcow2-write.sh \
