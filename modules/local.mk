@@ -20,11 +20,9 @@ include %D%/blkverify/local.mk
 include %D%/compress/local.mk
 include %D%/cor/local.mk
 include %D%/deflate/local.mk
-include %D%/luks/local.mk
-include %D%/nbd/local.mk
-include %D%/null/local.mk
 include %D%/file/local.mk
 include %D%/gcrypt/local.mk
+include %D%/luks/local.mk
 include %D%/nbd/local.mk
 include %D%/null/local.mk
 include %D%/qcow2/local.mk
