@@ -41,7 +41,7 @@ crypt_pbkdf2 (enum crypt_hash hash, const void *pass, size_t pass_length, const 
 
 /* ---- speed ---- */
 
-enum { MIN_ITERATIONS = 1000, ENOUGH_NS = 20000000, MAX_OUT = 64 };
+enum { MIN_ITERATIONS = 1000, ENOUGH_MS = 20, MAX_OUT = 64 };
 
 /* Of this thread: others' load must not weaken keys. */
 static uint64_t
@@ -59,12 +59,13 @@ crypt_pbkdf2_iterations (enum crypt_hash hash, size_t out_length, uint64_t milli
 {
   uint8_t out[MAX_OUT], salt[32] = { 0 };
   uint64_t n = MIN_ITERATIONS, took = 0;
+  uint64_t enough = 1000000 * (milliseconds < ENOUGH_MS ? milliseconds : ENOUGH_MS);
   double wanted;
 
   if (out_length > sizeof out)
     return img_error_set (err, EINVAL, _("a key of %zu bytes is too long"), out_length);
   /* Doubled until it takes long enough to be measured; 2^40 is out of any machine's reach. */
-  for (; took < ENOUGH_NS && n < UINT64_C (1) << 40; n *= 2) {
+  for (; took <= enough && n < UINT64_C (1) << 40; n *= 2) {
     uint64_t start = cpu_ns ();
     if (crypt_pbkdf2 (hash, "passphrase", 10, salt, sizeof salt, n, out, out_length, err) < 0)
       return -1;

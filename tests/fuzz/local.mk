@@ -16,6 +16,11 @@ endif
 check_LTLIBRARIES += tests/fuzz/libreplay.la
 tests_fuzz_libreplay_la_SOURCES = %D%/replay.c
 
+fuzz_targets += %D%/fuzz-luks
+tests_fuzz_fuzz_luks_SOURCES = %D%/fuzz-luks.c $(fuzz_image)
+tests_fuzz_fuzz_luks_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_luks_LDFLAGS = $(fuzz_ldflags)
+
 fuzz_targets += %D%/fuzz-qcow2-check
 tests_fuzz_fuzz_qcow2_check_SOURCES = %D%/fuzz-qcow2-check.c $(fuzz_image)
 tests_fuzz_fuzz_qcow2_check_LDADD = $(fuzz_ldadd)

@@ -19,6 +19,10 @@ interop_tests += %D%/devices.sh %D%/locks.sh %D%/vdi.sh
 endif
 check_PROGRAMS += %D%/damage %D%/hold %D%/ops %D%/randio
 tests_interop_damage_LDADD = $(unit_shared)
+if MODULE_LUKS
+interop_tests += %D%/luks.sh
+endif
+check_PROGRAMS += %D%/hold %D%/ops %D%/randio
 tests_interop_hold_LDADD = $(unit_shared)
 tests_interop_ops_LDADD = $(unit_shared)
 tests_interop_randio_LDADD = $(unit_shared)
@@ -26,6 +30,7 @@ TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-snapshot.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/chain-ops.sh %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/filters.sh
+EXTRA_DIST += %D%/luks.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-repair.sh %D%/qcow2-write.sh %D%/vdi.sh
