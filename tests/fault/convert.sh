@@ -19,3 +19,9 @@ sweep dd 'img-dd if=x.qcow2 of=t.raw bs=64k skip=1 count=9'
 sweep several 'img-convert -O raw r.raw x.qcow2 t.raw'
 sweep over 'img-convert -O qcow2 r.raw old.raw'
 sweep preallocated 'img-convert -O qcow2 -o preallocation=metadata r.raw t.qcow2'
+# What is encrypted is never twice the same: two commands, and what is left is plain.
+secret='--object secret,id=s,data=s'
+luks=driver=luks,key-secret=s,file.filename
+sweep luks-to-raw "img-convert $secret --image-opts $luks=l.luks -O raw t.raw"
+sweep raw-to-luks "img-convert -t unsafe $secret -O luks -o key-secret=s,iter-time=1 r.raw t.luks || exit 1
+  img-convert $secret --image-opts $luks=t.luks -O raw t.raw; rc=\$?; rm t.luks; exit \$rc"
