@@ -280,11 +280,15 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
 
 /* What a format gained may show what its last unit or a longer backing image holds there. */
 static int
-clear_growth (struct img_node *node, uint64_t before, struct img_error *err)
+clear_growth (struct img_node *node, uint64_t before, unsigned flags, struct img_error *err)
 {
   uint64_t size = atomic_load (&node->size), end = before;
-  if (node->driver->reserve == NULL || size <= before)
+  if (size <= before)
     return 0;
+  if (node->driver->reserve == NULL) {
+    bool noise = node->limits.crypt_unit && !(flags & IMG_RESIZE_NOISE);
+    return noise ? img_zero (node, before, size - before, 0, err) : 0;
+  }
   /* Of a disk that was made smaller the whole last cluster may be there. */
   uint64_t unit = img_max (node->limits.alloc_unit, node->limits.encode_unit);
   if (!img_round_up (before, img_max (unit, 1), &end))
@@ -307,7 +311,7 @@ img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
   uint64_t before = atomic_load (&node->size);
   if (call_resize (node, size, prealloc, flags, err) < 0)
     return -1;
-  return clear_growth (node, before, err);
+  return clear_growth (node, before, flags, err);
 }
 
 /* 1: not here. */

@@ -94,7 +94,7 @@ resize (struct img_node *node, const struct args *args, const char *text)
     rc = check (node, args, size, &err);
   if (rc == 0)
     rc = img_resize (node, size, (enum img_prealloc) args->prealloc,
-                     args->shrink ? IMG_RESIZE_SHRINK : 0, &err);
+                     (args->shrink ? IMG_RESIZE_SHRINK : 0) | IMG_RESIZE_NOISE, &err);
   if (rc == 0)
     rc = img_flush (node, &err);
   img_value_set_string (result.facts, "filename", img_filename (node));

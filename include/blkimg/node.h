@@ -92,10 +92,12 @@ enum img_prealloc {
   IMG_PREALLOC_FULL      /* space is taken by writing zeroes */
 };
 enum {
-  IMG_RESIZE_SHRINK = 1 /* allow the new size to be smaller */
+  IMG_RESIZE_SHRINK = 1, /* allow the new size to be smaller */
+  /* A new area of what encrypts without tables (luks) may read as noise; else its zeroes have to
+   * be written, all of them. */
+  IMG_RESIZE_NOISE = 2
 };
-/* Changes the guest-visible size; a new area reads as zero, or as noise where a driver without
- * tables encrypts (limits.crypt_unit and no `reserve`: luks). */
+/* Changes the guest-visible size; a new area reads as zero. */
 int img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                 struct img_error *err);
 /* Takes space for a range that will be written soon, without changing contents or size.  A hint:

@@ -40,6 +40,19 @@ head -c 1024 src.raw >odd.raw
 run_ok "written" img-convert -n $pass -f raw odd.raw --target-image-opts $opts=odd.luks
 run_ok "and read" img-compare $pass --image-opts $opts=odd.luks driver=raw,file.filename=odd.raw
 
+# Resized: nothing that was there changes.
+cp a.luks r.luks
+run_ok "larger" img-resize $pass --image-opts $opts=r.luks 6M
+is "$(stat -c %s r.luks)" $((2068480 + 6291456)) "by so much"
+run_ok "and smaller" img-resize $pass --shrink --image-opts $opts=r.luks 4M
+run_ok "the same data" img-compare $pass --image-opts $opts=r.luks driver=raw,file.filename=src.raw
+# What is committed into it from a larger image finds zeroes there.
+run_ok "an overlay" img-create -q -u -f qcow2 -b r.luks -F luks over.qcow2 5M
+run_ok "committed" img-commit $pass --image-opts driver=qcow2,file.filename=over.qcow2,backing.key-secret=s
+cp src.raw grown.raw
+truncate -s 5M grown.raw
+run_ok "zeroes" img-compare $pass --image-opts $opts=r.luks driver=raw,file.filename=grown.raw
+
 # What is wrong is one line.
 run_fails "no secret" 1 img-convert a.luks x.raw
 is "$err" "img-convert: a.luks: Parameter 'key-secret' is required for cipher" "it says which option"
