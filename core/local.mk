@@ -3,6 +3,11 @@
 # programs and modules link: the same code behind the export list libblkimg.sym.
 noinst_LTLIBRARIES += core/libblkimgcore.la
 core_libblkimgcore_la_SOURCES =
+core_libblkimgcore_la_SOURCES += %D%/aio-map.c
+core_libblkimgcore_la_SOURCES += %D%/aio-map.h
+core_libblkimgcore_la_SOURCES += %D%/aio-pool.c
+core_libblkimgcore_la_SOURCES += %D%/aio-pool.h
+core_libblkimgcore_la_SOURCES += %D%/aio.c
 core_libblkimgcore_la_SOURCES += %D%/bounce.c
 core_libblkimgcore_la_SOURCES += %D%/compare-list.c
 core_libblkimgcore_la_SOURCES += %D%/compare-list.h

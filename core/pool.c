@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pool: the only place of the core that makes threads.  They live for one img_pool_run. */
+/* pool: threads that live for one img_pool_run.  (Those behind a queue live as long as it does:
+ * aio-pool.c.  No other place of the core makes threads.) */
 #include <config.h>
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # blkimg/ holds the public headers, installed as <blkimg/...>; config.h is made beside it.
+blkimginclude_HEADERS += %D%/blkimg/aio.h
 blkimginclude_HEADERS += %D%/blkimg/blkimg.h
 blkimginclude_HEADERS += %D%/blkimg/cleanup.h
 blkimginclude_HEADERS += %D%/blkimg/copy.h

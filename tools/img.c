@@ -27,6 +27,10 @@ struct entry {
 };
 
 static const struct entry commands[] = {
+  { "bench", N_("measure how fast an image is"),
+    "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] "
+    "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] "
+    "filename" },
   { "check", N_("check whether an image is consistent"),
     "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] "
     "[-T src_cache] [-U] filename" },

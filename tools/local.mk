@@ -41,6 +41,14 @@ tools_img_LDADD = $(tools_ldadd)
 command_pods += %D%/img.pod
 command_pages += %D%/img.1
 
+bin_PROGRAMS += tools/img-bench
+tools_img_bench_SOURCES = %D%/img-bench.c %D%/bench-latency.c %D%/bench-run.c %D%/bench.h
+tools_img_bench_CPPFLAGS = $(tools_cppflags)
+tools_img_bench_LDFLAGS = $(tools_ldflags)
+tools_img_bench_LDADD = $(tools_ldadd)
+command_pods += %D%/img-bench.pod
+command_pages += %D%/img-bench.1
+
 bin_PROGRAMS += tools/img-check
 tools_img_check_SOURCES = %D%/img-check.c
 tools_img_check_CPPFLAGS = $(tools_cppflags)

@@ -270,9 +270,36 @@ struct img_amend {
   void *progress_arg;
 };
 
-/* ---- the driver ---- */
+/* ---- many requests in flight from one thread (aio.h) ---- */
 
-struct img_aio_ops;
+/* One request; unchanged by its owner until reap gives it back.  Fits the node's limits, lies
+ * within its size, and is no longer than UINT32_MAX / 4. */
+struct img_aio_io {
+  bool write;
+  void *buf; /* only read from when WRITE */
+  uint64_t length, offset;
+  /* Out: bytes done or -errno.  -EAGAIN when it would have to wait here: a thread of the core's
+   * does it with pread or pwrite, and so it does the rest of what was done in part. */
+  int64_t result;
+};
+
+/* Optional, for drivers with IMG_THREADS_PARALLEL.  A queue belongs to one thread; a node may have
+ * several.  Reads and writes only, started in order, finished in any. */
+struct img_aio_ops {
+  size_t struct_size;
+  /* A queue for DEPTH requests.  ENGINE is a word that the user chose, NULL: what the node's own
+   * options say.  NULL when it cannot be had. */
+  void *(*open) (struct img_node *node, const char *engine, unsigned depth, struct img_error *err);
+  /* Takes N requests, at most DEPTH with those in flight.  May leave the start to reap. */
+  void (*submit) (void *queue, struct img_aio_io *const *ios, unsigned n);
+  /* Fills up to MAX of what is done, WAIT: waits for one at least.  How many; 0 with WAIT only
+   * when nothing is in flight. */
+  unsigned (*reap) (void *queue, struct img_aio_io **done, unsigned max, bool wait);
+  /* Nothing is in flight. */
+  void (*close) (void *queue);
+};
+
+/* ---- the driver ---- */
 
 /* A filter is a protocol whose bytes are those of its children, images or files, which its open
  * opens with img_node_open_child. */

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <blkimg/overflow.h>
+
 #include "file.h"
 
 /* ---- names ---- */
@@ -156,7 +158,11 @@ file_open_any (struct img_node *node, const struct img_opts *opts, unsigned flag
   f->flags = flags;
   f->device = device;
   f->locking = (enum file_locking) img_opts_choice (opts, "locking", file_locking_words);
+  f->aio = (enum file_aio) img_opts_choice (opts, "aio", file_aio_words);
+  f->aio_batch = (unsigned) img_min (img_opts_number (opts, "aio-max-batch"), UINT_MAX);
   f->fd = -1;
+  if (file_aio_check (f, f->aio, err) < 0)
+    return -1;
   if (file_open_path (f, path, err) == 0 && file_length (f->fd, &length, err) == 0
       && file_set_limits (node, length, err) == 0) {
     img_node_set_size (node, length);
@@ -225,16 +231,14 @@ file_get_allocated (struct img_node *node, uint64_t *bytes, struct img_error *er
 
 /* ---- tables ---- */
 
-static const char *const file_aio_words[] = { "threads", "native", "io_uring", NULL };
-
 static const struct img_optdesc file_open_opts[] = {
   { "filename", IMG_OPT_STRING, NULL, NULL, N_("path of the file or device"), 0 },
   { "locking", IMG_OPT_ENUM, "auto", file_locking_words,
     N_("take the locks that QEMU's programs take: auto, on, off"), 0 },
   { "aio", IMG_OPT_ENUM, "threads", file_aio_words,
-    N_("accepted for scripts' sake, changes nothing"), 0 },
-  { "aio-max-batch", IMG_OPT_NUMBER, "0", NULL, N_("accepted for scripts' sake, changes nothing"),
-    0 },
+    N_("how many requests at once are done: threads, native (direct access only), io_uring"), 0 },
+  { "aio-max-batch", IMG_OPT_NUMBER, "0", NULL,
+    N_("most requests that go to the kernel at once, 0 for no limit"), 0 },
   { "drop-cache", IMG_OPT_BOOL, "on", NULL, N_("accepted for scripts' sake, changes nothing"), 0 },
   { "x-check-cache-dropped", IMG_OPT_BOOL, "off", NULL,
     N_("accepted for scripts' sake, changes nothing"), 0 },
@@ -249,7 +253,8 @@ static const char *const file_cdrom_schemes[] = { "host_cdrom", NULL };
   .struct_size = sizeof (struct img_driver), .abi = IMG_ABI, .kind = IMG_PROTOCOL,             \
   .threads = IMG_THREADS_PARALLEL, .priv_size = sizeof (struct file), .version = "1",          \
   .open_opts = file_open_opts, .close = file_close, .get_info = file_get_info,                 \
-  .get_allocated = file_get_allocated, .map = file_map, .pread = file_pread, .lock = file_lock
+  .get_allocated = file_get_allocated, .map = file_map, .pread = file_pread, .lock = file_lock, \
+  .aio = &file_aio_ops
 
 #define FILE_WRITABLE                                                                       \
   .pwrite = file_pwrite, .flush = file_flush, .zero = file_zero, .discard = file_discard,   \

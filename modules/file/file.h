@@ -28,6 +28,8 @@ struct file_locks {
   unsigned perm, unshared; /* FILE_PERM_* held: bytes 100 + n, bytes 200 + n */
 };
 
+enum file_aio { FILE_AIO_THREADS, FILE_AIO_NATIVE, FILE_AIO_URING };
+
 enum file_locking { FILE_LOCKING_AUTO, FILE_LOCKING_ON, FILE_LOCKING_OFF };
 
 struct file {
@@ -39,6 +41,8 @@ struct file {
   _Atomic unsigned missing;  /* FILE_NO_* */
   _Atomic int lost;          /* errno of a failed flush: what was written before may be gone */
   _Atomic bool padded;       /* O_DIRECT wrote whole blocks past the end; close cuts them off */
+  enum file_aio aio;
+  unsigned aio_batch;        /* requests that go to the kernel at once; 0: no limit */
 };
 
 static inline bool
@@ -94,6 +98,12 @@ int file_lock (struct img_node *node, unsigned flags, struct img_error *err);
 /* Holds WANT instead of *HELD on FD, or fails and holds *HELD as before.  NAME is for the hint. */
 int file_lock_change (int fd, struct file_locks *held, struct file_locks want, const char *name,
                       struct img_error *err);
+
+/* aio.c */
+extern const struct img_aio_ops file_aio_ops;
+extern const char *const file_aio_words[];
+/* Whether AIO goes with how F is open. */
+int file_aio_check (const struct file *f, enum file_aio aio, struct img_error *err);
 
 /* create.c */
 extern const struct img_optdesc file_create_opts[];

@@ -7,7 +7,8 @@ preload_modules += -dlpreopen modules/file.la
 module_pages += modules/blkimg-file.7
 endif
 modules_file_la_SOURCES = %D%/file.c %D%/file.h %D%/io.c %D%/direct.c %D%/extents.c %D%/space.c \
-	%D%/resize.c %D%/share.c %D%/lock.c %D%/create.c
+	%D%/resize.c %D%/share.c %D%/lock.c %D%/create.c %D%/aio.c %D%/aio.h \
+	%D%/aio-inline.c %D%/aio-native.c %D%/aio-uring.c
 modules_file_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=file
 modules_file_la_CFLAGS = $(AM_CFLAGS) $(MODULE_FILE_CFLAGS)
 modules_file_la_LDFLAGS = $(module_ldflags)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
+cli_tests += %D%/bench.sh
 cli_tests += %D%/broken-modules.sh
 cli_tests += %D%/compare-list.sh
 cli_tests += %D%/completion-fish.sh
@@ -9,6 +10,7 @@ cli_tests += %D%/chain.sh
 cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dd.sh
+cli_tests += %D%/dropin-bench.sh
 cli_tests += %D%/dropin-check.sh
 cli_tests += %D%/dropin-commit.sh
 cli_tests += %D%/dropin-compare.sh

@@ -154,6 +154,24 @@ PREAD (__pread_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
 PREAD (__pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
        (SYS_pread64, fd, buf, n < room ? n : room, at))
 
+/* Of a vector that is cut short only the first part is looked at. */
+#define PREADV(name)                                                                        \
+  ssize_t name (int, const struct iovec *, int, off64_t, int);                              \
+  ssize_t name (int fd, const struct iovec *v, int n, off64_t at, int flags)                \
+  {                                                                                         \
+    if (strikes_fd ("read", fd))                                                            \
+      return fault.code == SHORT ? preadv_short (fd, v, at, flags) : cut (1);               \
+    return syscall (SYS_preadv2, fd, v, n, at, 0, flags);                                   \
+  }
+static ssize_t
+preadv_short (int fd, const struct iovec *v, off64_t at, int flags)
+{
+  struct iovec half = { v->iov_base, (v->iov_len + 1) / 2 };
+  return syscall (SYS_preadv2, fd, &half, 1, at, 0, flags);
+}
+PREADV (preadv2)
+PREADV (preadv64v2)
+
 #define PWRITE(name, args, call)                        \
   ssize_t name args;                                    \
   ssize_t name args                                     \

@@ -13,6 +13,7 @@ sweep check 'img-check x.qcow2'
 sweep check-compressed 'img-check --output=json c.qcow2'
 sweep check-vdi 'img-check v.vdi'
 sweep measure 'img-measure -O qcow2 top.qcow2'
+sweep bench 'img-bench -q -c 600 -d 8 -s 2k x.qcow2'
 sweep compare 'img-compare x.qcow2 r.raw'
 sweep compare-chain 'img-compare top.qcow2 c.qcow2'
 
