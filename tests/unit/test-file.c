@@ -177,7 +177,7 @@ START_TEST (names)
   image_close (image_open ("file:a:b", "raw", 0));
   image_close (image_open ("file:plain", "raw", 0));
   image_refused ("host_device:plain", "raw", 0, "not a block device");
-  image_close (image_open ("driver=file,filename=a:b,locking=off,aio=native,drop-cache=off", NULL,
+  image_close (image_open ("driver=file,filename=a:b,locking=off,aio=io_uring,drop-cache=off", NULL,
                            IMG_OPENF_IMAGE_OPTS));
   image_refused ("driver=file,filename=plain,aio=maybe", NULL, IMG_OPENF_IMAGE_OPTS, "aio");
   image_refused ("driver=file,filename=plain,nonsense=1", NULL, IMG_OPENF_IMAGE_OPTS, "nonsense");
