@@ -20,7 +20,7 @@
 #define EDGES_MAX (512 * 1024) /* 4 MiB */
 #define WINDOW_MIN 8
 #define WINDOW_JUMP 256 /* the most after a jump, however far the last walk came */
-#define BATCH 64
+#define BATCH 256
 #define ASKED_ENOUGH 256 /* to be worth buckets */
 
 struct img_holes {

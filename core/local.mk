@@ -108,7 +108,7 @@ core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(JANSSON_LIBS) $(LTLIBINTL)
 lib_LTLIBRARIES += core/libblkimg.la
 core_libblkimg_la_SOURCES =
 core_libblkimg_la_LIBADD = core/libblkimgcore.la
-core_libblkimg_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+core_libblkimg_la_LDFLAGS = $(AM_LDFLAGS) $(LIBRARY_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols $(srcdir)/%D%/libblkimg.sym
 core_libblkimg_la_DEPENDENCIES = core/libblkimgcore.la %D%/libblkimg.sym
 EXTRA_DIST += %D%/libblkimg.sym

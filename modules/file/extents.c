@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* extents.c - where a file has data and where it has holes.
  *
- * SEEK_DATA and SEEK_HOLE, one call an extent: where one ends, the other kind begins.  What is not
- * known is data: block devices, file systems without holes, a file that changes meanwhile. */
+ * SEEK_DATA and SEEK_HOLE, one call an extent: where one ends, the other kind begins.  Where many
+ * extents are asked for, fiemap.c is tried first.  What is not known is data: block devices, file
+ * systems without holes, a file that changes meanwhile. */
 #include <config.h>
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <blkimg/overflow.h>
 
 #include "file.h"
+
+#define FIEMAP_MIN 16 /* extents asked for */
 
 enum file_seek { FILE_SEEK_OK, FILE_SEEK_END, FILE_SEEK_UNKNOWN, FILE_SEEK_FAILED };
 
@@ -68,6 +71,8 @@ file_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_ex
     *ext = (struct img_extent) { offset, length, offset, IMG_EXTENT_DATA, IMG_CHILD_SELF, 0 };
     return 1;
   }
+  if (n >= FIEMAP_MIN && (count = file_fiemap (f, offset, length, ext, n)) > 0)
+    return (int) count;
   while (pos < end && count < n) {
     uint64_t next;
     if (file_run_end (f, pos, end, &data, &next, err) < 0)

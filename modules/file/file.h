@@ -15,7 +15,9 @@ enum {
   FILE_NO_ZERO = 4,   /* fallocate: zero range */
   FILE_NO_TAKE = 8,   /* fallocate: allocate */
   FILE_NO_DISCARD = 16, /* BLKDISCARD */
-  FILE_NO_BLKZERO = 32  /* BLKZEROOUT */
+  FILE_NO_BLKZERO = 32, /* BLKZEROOUT */
+  FILE_NO_FIEMAP = 64,  /* FS_IOC_FIEMAP that is good for our purpose */
+  FILE_FIEMAP = 128     /* no lack: it is */
 };
 
 /* The lock bytes of QEMU's permission scheme, as a mask (lock.c). */
@@ -75,6 +77,10 @@ int file_direct_limits (struct img_node *node, uint64_t length, struct img_error
 /* extents.c */
 int file_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
               unsigned n, struct img_error *err);
+
+/* fiemap.c: the first up to N extents, as file_map has them.  0: it cannot tell. */
+unsigned file_fiemap (struct file *f, uint64_t offset, uint64_t length, struct img_extent *ext,
+                      unsigned n);
 
 /* space.c */
 int file_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,

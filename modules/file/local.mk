@@ -6,7 +6,7 @@ module_manifests += %D%/file.manifest
 preload_modules += -dlpreopen modules/file.la
 module_pages += modules/blkimg-file.7
 endif
-modules_file_la_SOURCES = %D%/file.c %D%/file.h %D%/io.c %D%/direct.c %D%/extents.c %D%/space.c \
+modules_file_la_SOURCES = %D%/file.c %D%/file.h %D%/io.c %D%/direct.c %D%/extents.c %D%/fiemap.c %D%/space.c \
 	%D%/resize.c %D%/share.c %D%/lock.c %D%/create.c %D%/aio.c %D%/aio.h \
 	%D%/aio-inline.c %D%/aio-native.c %D%/aio-uring.c
 modules_file_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=file

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <config.h>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "tests/unit/image.h"
+#include "tests/unit/seed.h"
 
 #define KIB UINT64_C (1024)
 #define MIB (KIB * 1024)
@@ -60,6 +62,49 @@ START_TEST (holes_are_zeroes)
   ck_assert_uint_eq (ext[0].offset, MIB + 5);
   ck_assert_uint_eq (ext[0].length, MIB - 5);
   ck_assert_uint_eq (ext[1].kind, IMG_EXTENT_ZERO);
+  image_close (node);
+}
+END_TEST
+
+/* Many extents asked for at once are those that are found one by one: what was written, synced or
+ * not, what was allocated or punched. */
+START_TEST (many_extents_at_once)
+{
+  uint64_t seed = test_seed ();
+  image_file ("x", 8 * MIB);
+  int fd = open ("x", O_RDWR);
+  ck_assert_int_ge (fd, 0);
+  for (int i = 0; i < 200; i++) {
+    off_t at = (off_t) rnd_below (&seed, 2000) * 4096;
+    off_t n = (off_t) (1 + rnd_below (&seed, 5)) * 4096;
+    int how = (int) rnd_below (&seed, 6);
+    if (how == 0)
+      fallocate (fd, FALLOC_FL_KEEP_SIZE, at, n);
+    else if (how == 1)
+      fallocate (fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, at, n);
+    else if (how == 2)
+      fallocate (fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE, at, n);
+    else
+      ck_assert_int_eq (pwrite (fd, "data", 4, at), 4);
+    if (i == 100)
+      fsync (fd);
+  }
+  close (fd);
+  struct img_node *node = file ("x", 0);
+  struct img_extent many[64], one;
+  for (uint64_t at = 0; at < img_size (node);) {
+    int n = img_map (node, at, img_size (node) - at, many, 64, &err);
+    ck_assert_int_gt (n, 0);
+    for (int i = 0; i < n; i++) {
+      ok (img_map (node, many[i].offset, img_size (node) - many[i].offset, &one, 1, &err));
+      ck_assert_uint_eq (one.kind, many[i].kind);
+      ck_assert_uint_eq (one.flags, many[i].flags);
+      ck_assert_uint_eq (one.host_offset, many[i].host_offset);
+      if (i < n - 1)
+        ck_assert_uint_eq (one.length, many[i].length);
+    }
+    at = many[n - 1].offset + many[n - 1].length;
+  }
   image_close (node);
 }
 END_TEST
@@ -313,6 +358,7 @@ main (void)
   TCase *t = tcase_create ("file");
   tcase_add_checked_fixture (t, image_folder_make, image_folder_remove);
   tcase_add_test (t, holes_are_zeroes);
+  tcase_add_test (t, many_extents_at_once);
   tcase_add_test (t, a_file_that_shrinks_meanwhile);
   tcase_add_test (t, zeroes_and_discards);
   tcase_add_test (t, space);
