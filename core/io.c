@@ -264,6 +264,9 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
 {
   IMG_GUARD (&node->serial);
   uint64_t before = atomic_load (&node->size);
+  if ((flags & IMG_RESIZE_GROW) && size <= before)
+    return 0;
+  flags &= ~(unsigned) IMG_RESIZE_GROW;
   /* a node that was just made has nothing to lose: a format takes what it needs of a device */
   if (size < before && !(flags & IMG_RESIZE_SHRINK) && !(node->flags & IMG_OPEN_NEW))
     return img_error_set (err, EINVAL, _("%s: shrinking an image loses data"), node->filename);

@@ -100,18 +100,14 @@ img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint
   return 0;
 }
 
-/* A host file may end inside its last unit; writing there makes it longer. */
+/* A host file may end inside its last unit; writing there makes it longer.  Other threads do so,
+ * too, and what they made must not be cut off. */
 int
 img_write_grow (struct img_node *child, uint64_t end, struct img_error *err)
 {
   if (end <= atomic_load (&child->size))
     return 0;
-  struct img_error why = IMG_ERROR_INIT;
-  if (img_resize (child, end, IMG_PREALLOC_OFF, 0, &why) == 0
-      || end <= atomic_load (&child->size)) /* another thread made it longer still */
-    return 0;
-  *err = why;
-  return -1;
+  return img_resize (child, end, IMG_PREALLOC_OFF, IMG_RESIZE_GROW, err);
 }
 
 static int

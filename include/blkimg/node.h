@@ -95,7 +95,8 @@ enum {
   IMG_RESIZE_SHRINK = 1, /* allow the new size to be smaller */
   /* A new area of what encrypts without tables (luks) may read as noise; else its zeroes have to
    * be written, all of them. */
-  IMG_RESIZE_NOISE = 2
+  IMG_RESIZE_NOISE = 2,
+  IMG_RESIZE_GROW = 4 /* at least that size: what is longer by now stays as it is */
 };
 /* Changes the guest-visible size; a new area reads as zero. */
 int img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
