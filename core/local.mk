@@ -86,6 +86,7 @@ core_libblkimgcore_la_SOURCES += %D%/open.c
 core_libblkimgcore_la_SOURCES += %D%/open.h
 core_libblkimgcore_la_SOURCES += %D%/optdesc.h
 core_libblkimgcore_la_SOURCES += %D%/probe.c
+core_libblkimgcore_la_SOURCES += %D%/stream-in.c
 core_libblkimgcore_la_SOURCES += %D%/stream-out.c
 core_libblkimgcore_la_SOURCES += %D%/target.c
 core_libblkimgcore_la_SOURCES += %D%/version.c

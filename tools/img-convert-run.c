@@ -28,6 +28,7 @@ struct job {
   const char *target_name;
   struct img_target *target; /* new, or */
   struct img_node *dst;      /* open for writing, in any case, but for */
+  bool reads_stream;         /* the source is standard input */
   int stream;                /* a descriptor that is written from front to back; -1: none */
   struct progress watch;
   struct img_progress *progress;
@@ -36,6 +37,12 @@ struct job {
 };
 
 /* ---- sources ---- */
+
+static bool
+names_preallocation (const char *options)
+{
+  return options && strstr (options, "preallocation=") && !strstr (options, "preallocation=off");
+}
 
 /* Creating the target would destroy this source. */
 static bool
@@ -47,11 +54,36 @@ same_file (const char *a, const char *b)
          sa.st_ino == sb.st_ino;
 }
 
+/* A stream is raw, comes once, and how long it is shows at its end. */
+static int
+judge_input (const struct job *j, struct img_error *err)
+{
+  const struct convert_args *a = j->args;
+  const char *option = a->snapshot                        ? "-l"
+                       : a->backing                       ? "-b"
+                       : a->reflink == IMG_REFLINK_ALWAYS ? "--reflink=always"
+                       : names_preallocation (a->options) ? "preallocation"
+                                                          : NULL;
+
+  if (option)
+    return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
+                          stream_input_name (), option);
+  if (a->image.format && strcmp (a->image.format, "raw") != 0)
+    return img_error_set (err, EINVAL, _("%s: only raw can be read as it comes"),
+                          stream_input_name ());
+  if (j->n_sources > 1)
+    return img_error_set (err, EINVAL, _("%s: it is the only source or none"),
+                          stream_input_name ());
+  return 0;
+}
+
 static int
 open_sources (struct job *j, char **names, struct img_error *err)
 {
   struct img_open_params p = image_open_params (&j->args->image, IMG_OPENF_STABLE);
 
+  if (j->reads_stream)
+    return judge_input (j, err);
   p.snapshot = j->args->snapshot;
   for (unsigned i = 0; i < j->n_sources; i++) {
     if (!j->args->image.image_opts && same_file (names[i], j->target_name))
@@ -92,7 +124,6 @@ static int
 check_compression (const struct job *j, const char *format, struct img_error *err)
 {
   const struct img_driver *driver = img_driver_find (format, err);
-  const char *options = j->args->options;
 
   if (driver == NULL)
     return -1;
@@ -102,7 +133,7 @@ check_compression (const struct job *j, const char *format, struct img_error *er
     return img_error_set (err, ENOTSUP, _("Compression not supported for this file format"));
   if (j->args->level.given && !has_open_option (driver, "compress-level"))
     return img_error_set (err, ENOTSUP, _("%s has no compression levels"), format);
-  if (options && strstr (options, "preallocation=") && !strstr (options, "preallocation=off"))
+  if (names_preallocation (j->args->options))
     return img_error_set (err, ENOTSUP,
                           _("Compression and preallocation not supported at the same time"));
   return 0;
@@ -185,6 +216,9 @@ judge_stream (const struct job *j, struct img_error *err)
   const struct convert_args *a = j->args;
   const char *option = a->no_create ? "-n" : a->backing ? "-b" : a->compress ? "-c" : NULL;
 
+  if (j->reads_stream)
+    return img_error_set (err, EINVAL, _("%s: from a stream to a stream is nothing to convert"),
+                          stream_output_name (j->target_name));
   if (option)
     return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
                           stream_output_name (j->target_name), option);
@@ -262,6 +296,8 @@ copy (struct job *j, struct img_error *err)
   o.salvaged = salvaged;
   o.salvaged_arg = (void *) a;
   o.stats = &j->stats;
+  if (j->reads_stream)
+    return img_copy_from_stream (j->dst, STDIN_FILENO, stream_input_name (), &o, &j->size, err);
   if (j->stream >= 0)
     return copy_to_stream (j, &o, err);
   return img_copy (j->dst, j->sources, j->n_sources, &o, err);
@@ -340,6 +376,8 @@ convert_run (const struct convert_args *args, int n, char **names)
   int rc;
 
   j.stream = -1;
+  for (unsigned i = 0; i < j.n_sources && !args->image.image_opts; i++)
+    j.reads_stream |= stream_is_stdio (names[i]);
   j.sources = calloc (j.n_sources, sizeof *j.sources);
   j.progress = img_progress_new ();
   if (j.sources == NULL || j.progress == NULL)

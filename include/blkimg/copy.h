@@ -105,6 +105,12 @@ struct img_rebase_opts {
 int img_rebase (struct img_node *node, const char *name, const char *format,
                 const struct img_rebase_opts *opts, struct img_error *err);
 
+/* Copies what FD gives, until its end, into DST, which grows as it comes if it is a target that was
+ * just made.  *BYTES: how many.  NAME is for messages. */
+int img_copy_from_stream (struct img_node *dst, int fd, const char *name,
+                          const struct img_copy_opts *opts, uint64_t *bytes,
+                          struct img_error *err);
+
 enum img_compare_result {
   IMG_COMPARE_SAME,
   IMG_COMPARE_CONTENT,

@@ -36,6 +36,7 @@ cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/qcow2-cut.sh
 cli_tests += %D%/raw.sh
+cli_tests += %D%/stream-in.sh
 cli_tests += %D%/stream.sh
 cli_tests += %D%/resize.sh
 cli_tests += %D%/snapshot.sh
