@@ -49,6 +49,23 @@ img_io_may_write (struct img_node *node, uint64_t offset, uint64_t length, struc
   return img_io_bounds (node, offset, length, err);
 }
 
+int
+img_io_will_write (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err)
+{
+  if (img_io_may_write (node, offset, length, err) < 0)
+    return -1;
+  return length ? img_io_changing (node, offset, length, err) : 0;
+}
+
+int
+img_io_changing (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err)
+{
+  if (node->driver->changing == NULL)
+    return 0;
+  IMG_SERIAL (node);
+  return node->driver->changing (node, offset, length, err) < 0 ? img_io_blame (node, err) : 0;
+}
+
 struct img_rangelock *
 img_io_writes (struct img_node *node, struct img_error *err)
 {
@@ -216,7 +233,7 @@ img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t of
             unsigned flags, struct img_error *err)
 {
   IMG_TRACE ("node_pwrite", node, "0x%" PRIx64 " %" PRIu64, offset, length);
-  if (img_io_may_write (node, offset, length, err) < 0)
+  if (img_io_will_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)
     return 0;
@@ -282,8 +299,9 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
 }
 
 /* What a format gained may show what its last unit or a longer backing image holds there. */
-static int
-clear_growth (struct img_node *node, uint64_t before, unsigned flags, struct img_error *err)
+int
+img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
+                     struct img_error *err)
 {
   uint64_t size = atomic_load (&node->size), end = before;
   if (size <= before)
@@ -299,7 +317,7 @@ clear_growth (struct img_node *node, uint64_t before, unsigned flags, struct img
   if (node->backing)
     end = img_max (end, atomic_load (&node->backing->size));
   end = img_min (end, size);
-  return end > before ? img_zero (node, before, end - before, IMG_IO_UNMAP, err) : 0;
+  return end > before ? img_io_zero (node, before, end - before, IMG_IO_UNMAP, err) : 0;
 }
 
 int
@@ -314,7 +332,7 @@ img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
   uint64_t before = atomic_load (&node->size);
   if (call_resize (node, size, prealloc, flags, err) < 0)
     return -1;
-  return clear_growth (node, before, flags, err);
+  return img_io_clear_growth (node, before, flags, err);
 }
 
 /* 1: not here. */

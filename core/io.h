@@ -15,6 +15,17 @@ int img_io_bounds (struct img_node *node, uint64_t offset, uint64_t length, stru
 /* -1 unless NODE is open for writing, too. */
 int img_io_may_write (struct img_node *node, uint64_t offset, uint64_t length,
                       struct img_error *err);
+/* The same, and the driver is told what will change. */
+int img_io_will_write (struct img_node *node, uint64_t offset, uint64_t length,
+                       struct img_error *err);
+/* img_zero of a range inside the image, for the core itself: the driver is not told. */
+int img_io_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
+                 struct img_error *err);
+/* The driver has made NODE larger, from BEFORE bytes on: zeroes what must not show there. */
+int img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
+                         struct img_error *err);
+int img_io_changing (struct img_node *node, uint64_t offset, uint64_t length,
+                     struct img_error *err);
 
 /* The node's lock of ranges being written, made on first use; NULL: out of memory. */
 struct img_rangelock *img_io_writes (struct img_node *node, struct img_error *err);

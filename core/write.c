@@ -68,9 +68,10 @@ place_by_map (struct img_node *node, uint64_t offset, uint64_t length, struct im
   return 0;
 }
 
-int
-img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
-                   unsigned flags, struct img_place *place, struct img_error *err)
+/* The driver knows already what will change. */
+static int
+reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded, unsigned flags,
+         struct img_place *place, struct img_error *err)
 {
   IMG_TRACE ("place_reserve", node, "0x%" PRIx64 " %" PRIu64 " %" PRIu64, offset, length, encoded);
   memset (place, 0, sizeof *place);
@@ -98,6 +99,15 @@ img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint
     return img_error_set (err, EIO, _("%s: the %s driver gives an impossible place for 0x%llx"),
                           node->filename, node->driver->name, (unsigned long long) offset);
   return 0;
+}
+
+int
+img_write_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
+                   unsigned flags, struct img_place *place, struct img_error *err)
+{
+  if ((node->flags & IMG_OPEN_RDWR) && img_io_changing (node, offset, length, err) < 0)
+    return -1;
+  return reserve (node, offset, length, encoded, flags, place, err);
 }
 
 /* A host file may end inside its last unit; writing there makes it longer.  Other threads do so,
@@ -339,7 +349,7 @@ write_places (struct source *s, struct img_error *err)
   uint64_t at = s->offset - s->offset % unit, end = img_div_up (s->end, unit) * unit;
   struct img_place place;
   for (; at < end; at += place.length) {
-    if (img_write_reserve (node, at, end - at, 0, 0, &place, err) < 0)
+    if (reserve (node, at, end - at, 0, 0, &place, err) < 0)
       return -1;
     uint64_t from = img_max (at, s->offset), to = img_min (at + place.length, s->end);
     int r = place.flags & IMG_PLACE_FRESH ? fill_place (s, &place, err)

@@ -250,12 +250,17 @@ img_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flag
           struct img_error *err)
 {
   IMG_TRACE ("node_zero", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
-  if (img_io_may_write (node, offset, length, err) < 0)
+  if (img_io_will_write (node, offset, length, err) < 0)
     return -1;
-  if (length == 0)
-    return 0;
+  return length ? img_io_zero (node, offset, length, flags, err) : 0;
+}
+
+int
+img_io_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
+             struct img_error *err)
+{
   int r = img_moves_bytes (node) ? zero_protocol (node, offset, length, flags, err)
-                                             : zero_format (node, offset, length, flags, err);
+                                 : zero_format (node, offset, length, flags, err);
   return r < 0 ? -1 : img_io_settle (node, err);
 }
 
@@ -306,7 +311,7 @@ img_discard (struct img_node *node, uint64_t offset, uint64_t length, unsigned f
              struct img_error *err)
 {
   IMG_TRACE ("node_discard", node, "0x%" PRIx64 " %" PRIu64 " 0x%x", offset, length, flags);
-  if (img_io_may_write (node, offset, length, err) < 0)
+  if (img_io_will_write (node, offset, length, err) < 0)
     return -1;
   if (length == 0)
     return 0;

@@ -34,6 +34,7 @@ struct job {
   struct img_progress *progress;
   struct img_copy_stats stats;
   struct out_result result;
+  struct img_value *bitmaps; /* of the source, to be copied; or NULL */
 };
 
 /* ---- sources ---- */
@@ -214,7 +215,8 @@ static int
 judge_stream (const struct job *j, struct img_error *err)
 {
   const struct convert_args *a = j->args;
-  const char *option = a->no_create ? "-n" : a->backing ? "-b" : a->compress ? "-c" : NULL;
+  const char *option = a->no_create ? "-n" : a->backing ? "-b" : a->compress ? "-c"
+                       : a->bitmaps ? "--bitmaps" : NULL;
 
   if (j->reads_stream)
     return img_error_set (err, EINVAL, _("%s: from a stream to a stream is nothing to convert"),
@@ -360,7 +362,13 @@ set_facts (struct job *j, char **names)
 static int
 convert (struct job *j, char **names, struct img_error *err)
 {
-  if (open_sources (j, names, err) < 0 || open_target (j, err) < 0 || copy (j, err) < 0)
+  const struct convert_args *a = j->args;
+  const char *format = a->target_format ? a->target_format : a->target_image_opts ? NULL : "raw";
+
+  if (open_sources (j, names, err) < 0 ||
+      convert_bitmaps_judge (a, j->sources[0], format, &j->bitmaps, err) < 0 ||
+      open_target (j, err) < 0 || copy (j, err) < 0 ||
+      convert_bitmaps_copy (a, j->dst, j->sources[0], j->bitmaps, err) < 0)
     return -1;
   if (atomic_load (&j->watch.signal))
     return img_error_set (err, ECANCELED, _("interrupted"));
@@ -393,6 +401,7 @@ convert_run (const struct convert_args *args, int n, char **names)
     tool_fail (&err);
   close_sources (&j, &late);
   out_result_end (&j.result, rc == 0);
+  img_value_free (j.bitmaps);
   free (j.sources);
   img_progress_free (j.progress);
   progress_die (&j.watch);

@@ -34,6 +34,9 @@ static const struct opt opts[] = {
   OPT_CACHE_ROW ('T', "source-cache", ARGS, image.cache),
   OPT_TEXT_ROW ('l', "snapshot", N_("SNAPSHOT"), ARGS, snapshot,
                 N_("read an internal snapshot: ID, name, or snapshot.id=ID,snapshot.name=NAME")),
+  OPT_FLAG_ROW (0, "bitmaps", ARGS, bitmaps, N_("copy the dirty bitmaps of the source, too")),
+  OPT_FLAG_ROW (0, "skip-broken-bitmaps", ARGS, skip_broken,
+                N_("leave out bitmaps that are inconsistent")),
   OPT_FLAG_ROW (0, "salvage", ARGS, salvage, N_("what cannot be read becomes zeroes")),
   OPT_TEXT_ROW ('O', "target-format", N_("FMT"), ARGS, target_format,
                 N_("format of the target (default: raw)")),
@@ -122,6 +125,10 @@ check_sources (const ARGS *a, int n)
 {
   if (a->image.image_opts && a->image.format)
     return tool_usage (_("--image-opts and --source-format exclude each other"));
+  if (a->skip_broken && !a->bitmaps)
+    return tool_usage (_("Use of --skip-broken-bitmaps requires --bitmaps"));
+  if (n > 1 && a->bitmaps)
+    return tool_usage (_("Copying bitmaps only possible with single source"));
   if (n > 1 && a->snapshot)
     return tool_usage (_("No support for concatenating multiple snapshot"));
   if (n > 1 && a->backing)

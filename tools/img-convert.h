@@ -18,7 +18,7 @@ struct target_cache {
 struct convert_args {
   struct image_args image; /* of the sources */
   const char *snapshot;
-  bool salvage;
+  bool salvage, bitmaps, skip_broken;
   const char *target_format, *backing, *backing_format;
   char *options;
   bool target_image_opts, no_create, target_is_zero;
@@ -33,5 +33,13 @@ struct convert_args {
 
 /* Converts; the last of N names is the target.  The exit status. */
 int convert_run (const struct convert_args *args, int n, char **names);
+
+/* img-convert-bitmaps.c: what --bitmaps asks of source and target, before anything is made; FORMAT
+ * NULL: not known.  *LIST: the source's bitmaps, to be freed in any case. */
+int convert_bitmaps_judge (const struct convert_args *args, struct img_node *source,
+                           const char *format, struct img_value **list, struct img_error *err);
+int convert_bitmaps_copy (const struct convert_args *args, struct img_node *dst,
+                          struct img_node *source, const struct img_value *list,
+                          struct img_error *err);
 
 #endif

@@ -27,10 +27,17 @@ struct entry {
 };
 
 static const struct entry commands[] = {
+  { "amend", N_("change options of an image in place"),
+    "[--object objectdef] [--image-opts] [-p] [-q] [-f fmt] [-t cache] [--force] -o options "
+    "filename" },
   { "bench", N_("measure how fast an image is"),
     "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] [-i aio] [-n] [--no-drain] "
     "[-o offset] [--pattern=pattern] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] "
     "filename" },
+  { "bitmap", N_("add, remove and change dirty bitmaps of an image"),
+    "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... [-b source_file "
+    "[-F source_fmt]] [-g granularity] [--object objectdef] [--image-opts | -f fmt] filename "
+    "bitmap" },
   { "check", N_("check whether an image is consistent"),
     "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] "
     "[-T src_cache] [-U] filename" },
@@ -42,7 +49,8 @@ static const struct entry commands[] = {
     "filename1 filename2" },
   { "convert", N_("copy images into a new one of any format"),
     "[--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero] [-U] [-C] [-c] "
-    "[-p] [-q] [-n] [-f fmt] [-t cache] [-T src_cache] [-O output_fmt] "
+    "[-p] [-q] [-n] [--bitmaps [--skip-broken-bitmaps]] [-f fmt] [-t cache] [-T src_cache] "
+    "[-O output_fmt] "
     "[-B backing_file [-F backing_fmt]] [-o options] [-l snapshot_param] [-S sparse_size] "
     "[-r rate_limit] [-m num_coroutines] [-W] [--salvage] filename [filename2 [...]] "
     "output_filename" },

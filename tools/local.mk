@@ -48,6 +48,21 @@ tools_img_bench_LDFLAGS = $(tools_ldflags)
 tools_img_bench_LDADD = $(tools_ldadd)
 command_pods += %D%/img-bench.pod
 command_pages += %D%/img-bench.1
+bin_PROGRAMS += tools/img-amend
+tools_img_amend_SOURCES = %D%/img-amend.c
+tools_img_amend_CPPFLAGS = $(tools_cppflags)
+tools_img_amend_LDFLAGS = $(tools_ldflags)
+tools_img_amend_LDADD = $(tools_ldadd)
+command_pods += %D%/img-amend.pod
+command_pages += %D%/img-amend.1
+
+bin_PROGRAMS += tools/img-bitmap
+tools_img_bitmap_SOURCES = %D%/img-bitmap.c
+tools_img_bitmap_CPPFLAGS = $(tools_cppflags)
+tools_img_bitmap_LDFLAGS = $(tools_ldflags)
+tools_img_bitmap_LDADD = $(tools_ldadd)
+command_pods += %D%/img-bitmap.pod
+command_pages += %D%/img-bitmap.1
 
 bin_PROGRAMS += tools/img-check
 tools_img_check_SOURCES = %D%/img-check.c
@@ -115,7 +130,8 @@ command_pods += %D%/img-compare.pod
 command_pages += %D%/img-compare.1
 
 bin_PROGRAMS += tools/img-convert
-tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-run.c %D%/img-convert.h
+tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-bitmaps.c %D%/img-convert-run.c \
+	%D%/img-convert.h
 tools_img_convert_CPPFLAGS = $(tools_cppflags)
 tools_img_convert_LDFLAGS = $(tools_ldflags)
 tools_img_convert_LDADD = $(tools_ldadd)

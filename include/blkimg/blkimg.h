@@ -125,6 +125,36 @@ int img_check (struct img_node *node, struct img_check *check, unsigned repair,
 int img_set_backing (struct img_node *node, const char *name, const char *format,
                      struct img_error *err);
 
+/* Changes options of an image in place; OPTIONS as -o has them.  FLAGS: IMG_AMEND_* of module.h.
+ * PROGRESS may be NULL.  It has reached the disk; an interruption leaves an image between two of
+ * the changes, with leaks at worst. */
+struct img_progress;
+int img_amend (struct img_node *node, const char *options, unsigned flags,
+               struct img_progress *progress, struct img_error *err);
+
+/* Persistent dirty bitmaps: which guest ranges were written since some moment.  What changes has
+ * reached the disk; an interruption leaves all bitmaps as before or as after. */
+
+/* One object a bitmap: name granularity flags["in-use", "auto"].  ENOTSUP: this image has no room
+ * for bitmaps. */
+struct img_value *img_bitmap_list (struct img_node *node, struct img_error *err);
+/* GRANULARITY 0: the format's default.  ENABLED: it records from now on. */
+int img_bitmap_add (struct img_node *node, const char *name, uint64_t granularity, bool enabled,
+                    struct img_error *err);
+/* The only thing that can be done with one that is "in-use": who wrote to the image did not finish,
+ * and what it says is wrong perhaps. */
+int img_bitmap_remove (struct img_node *node, const char *name, struct img_error *err);
+int img_bitmap_clear (struct img_node *node, const char *name, struct img_error *err);
+int img_bitmap_enable (struct img_node *node, const char *name, bool on, struct img_error *err);
+/* The first marked range that ends behind FROM, cut off before FROM.  1: *START, *LENGTH; 0: there
+ * is none. */
+int img_bitmap_next (struct img_node *node, const char *name, uint64_t from, uint64_t *start,
+                     uint64_t *length, struct img_error *err);
+/* Marks in bitmap NAME what is marked in FROM_NAME of the image FROM (NODE itself, or one of the
+ * same size). */
+int img_bitmap_merge (struct img_node *node, const char *name, struct img_node *from,
+                      const char *from_name, struct img_error *err);
+
 struct img_measure; /* module.h */
 /* FORMAT's size for SOURCE (or SIZE when NULL).  OPTIONS is -o text or NULL. */
 int img_measure (const char *format, const char *options, struct img_measure *m,

@@ -12,10 +12,10 @@
  *
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
- * map pread pwrite reserve commit abandon encode crypt zero discard flush allocate copy_from, and
- * for protocols a resize that grows; all others still run alone.  Callbacks never call back into
- * the tools; they may use the node functions on their children.  State lives in img_node_priv(),
- * never in file-scope variables.
+ * map pread pwrite reserve commit abandon encode crypt zero discard flush allocate copy_from
+ * changing, and for protocols a resize that grows; all others still run alone.  Callbacks never
+ * call back into the tools; they may use the node functions on their children.  State lives in
+ * img_node_priv(), never in file-scope variables.
  *
  * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and
  * where ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before
@@ -429,6 +429,9 @@ struct img_driver {
    * from front to back, into a pipe perhaps: c->file takes no other order.  Sets its size. */
   int (*layout) (struct img_create *c, struct img_layout *layout, struct img_error *err);
   void (*event) (struct img_node *node, const char *event); /* as img_event; any thread */
+  /* The guest is about to change (write, zero, discard) these bytes, not rounded to units, but
+   * possibly longer than the image; before reserve, zero and discard.  For dirty bitmaps. */
+  int (*changing) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
 };
 
 /* ---- codecs: compression that formats share, loaded when first used ---- */

@@ -7,15 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qcow2.h"
+#include "bitmap.h"
 
-enum {
-  ENTRY_BYTES = 24,
-  MAX_NAME = 1023,
-  FLAGS_RESERVED = ~7,
-  MIN_GRANULARITY_BITS = 9,
-  MAX_GRANULARITY_BITS = 31
-};
+enum { FLAGS_RESERVED = ~7 };
 
 static int
 judge (const struct qcow2 *q, const uint8_t *p, uint64_t at, struct img_error *err)
@@ -26,9 +20,9 @@ judge (const struct qcow2 *q, const uint8_t *p, uint64_t at, struct img_error *e
     why = _("its table is not aligned to a cluster");
   else if (flags & (uint32_t) FLAGS_RESERVED)
     why = _("it has reserved flags");
-  else if (p[17] < MIN_GRANULARITY_BITS || p[17] > MAX_GRANULARITY_BITS)
+  else if (p[17] < QCOW2_BITMAP_MIN_GRANULARITY || p[17] > QCOW2_BITMAP_MAX_GRANULARITY)
     why = _("its granularity is out of range");
-  else if (name == 0 || name > MAX_NAME)
+  else if (name == 0 || name > QCOW2_BITMAP_MAX_NAME)
     why = _("its name is empty or too long");
   else if ((uint64_t) be32_get (p + 8) * 8 > QCOW2_MAX_L1_BYTES)
     why = _("its table is too large");
@@ -45,8 +39,8 @@ parse (struct qcow2 *q, const uint8_t *dir, uint64_t length, struct qcow2_bitmap
   uint64_t pos = 0;
   while (b->n < q->h.n_bitmaps) {
     const uint8_t *p = dir + pos;
-    uint64_t at = q->h.bitmap_dir_offset + pos, bytes = ENTRY_BYTES;
-    if (length - pos >= ENTRY_BYTES)
+    uint64_t at = q->h.bitmap_dir_offset + pos, bytes = QCOW2_BITMAP_ENTRY;
+    if (length - pos >= QCOW2_BITMAP_ENTRY)
       bytes += ((uint64_t) be32_get (p + 20) + be16_get (p + 18) + 7) & ~7ull;
     if (length - pos < bytes)
       return img_error_set (err, EINVAL, _("bitmap directory entry at 0x%" PRIx64
@@ -56,10 +50,14 @@ parse (struct qcow2 *q, const uint8_t *dir, uint64_t length, struct qcow2_bitmap
     struct qcow2_bitmap *v = &b->v[b->n++];
     *v = (struct qcow2_bitmap) {
       .table_offset = be64_get (p), .table_size = be32_get (p + 8), .flags = be32_get (p + 12),
-      .type = p[16], .granularity_bits = p[17],
+      .type = p[16], .granularity_bits = p[17], .extra_size = be32_get (p + 20), .at = at,
     };
-    v->name = strndup ((const char *) p + ENTRY_BYTES + be32_get (p + 20), be16_get (p + 18));
-    if (v->name == NULL)
+    p += QCOW2_BITMAP_ENTRY;
+    v->name = strndup ((const char *) p + v->extra_size, be16_get (p - 6));
+    v->extra = v->extra_size ? malloc (v->extra_size) : NULL;
+    if (v->extra)
+      memcpy (v->extra, p, v->extra_size);
+    if (v->name == NULL || (v->extra_size && v->extra == NULL))
       return img_error_set (err, ENOMEM, _("out of memory"));
     pos += bytes;
   }
@@ -80,7 +78,7 @@ qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *
   if (!img_within (h->bitmap_dir_offset, h->bitmap_dir_size, img_size (q->file)))
     return img_error_set (err, EINVAL, _("bitmap directory at 0x%" PRIx64
                                          " lies past the end of the file"), h->bitmap_dir_offset);
-  if (h->n_bitmaps > h->bitmap_dir_size / ENTRY_BYTES)
+  if (h->n_bitmaps > h->bitmap_dir_size / QCOW2_BITMAP_ENTRY)
     return img_error_set (err, EINVAL, _("bitmap directory at 0x%" PRIx64 " is too small for %"
                                          PRIu32 " bitmaps"), h->bitmap_dir_offset, h->n_bitmaps);
   IMG_CLEANUP (free) uint8_t *dir = malloc (h->bitmap_dir_size);
@@ -93,10 +91,35 @@ qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *
 }
 
 void
+qcow2_bitmap_clear (struct qcow2_bitmap *b)
+{
+  free (b->name);
+  free (b->extra);
+  *b = (struct qcow2_bitmap) { .name = NULL };
+}
+
+void
 qcow2_bitmaps_free (struct qcow2_bitmaps *b)
 {
   for (uint32_t i = 0; i < b->n; i++)
-    free (b->v[i].name);
+    qcow2_bitmap_clear (&b->v[i]);
   free (b->v);
   *b = (struct qcow2_bitmaps) { .v = NULL };
+}
+
+struct qcow2_bitmap *
+qcow2_bitmap_find (const struct qcow2_bitmaps *all, const char *name)
+{
+  for (uint32_t i = 0; i < all->n; i++)
+    if (strcmp (all->v[i].name, name) == 0)
+      return &all->v[i];
+  return NULL;
+}
+
+/* Spec: what has extra data that we do not know may be used only where a flag says so. */
+bool
+qcow2_bitmap_usable (const struct qcow2_bitmap *b)
+{
+  return !(b->flags & QCOW2_BITMAP_IN_USE) && b->type == QCOW2_BITMAP_DIRTY_TRACKING
+         && (b->extra_size == 0 || (b->flags & QCOW2_BITMAP_EXTRA_OK));
 }

@@ -6,7 +6,7 @@
  * that a crash leaves leaks at worst.  An image that we are making needs no order: it has no
  * magic until all is there.  A step that fails leaves the rest to be written by the next flush.
  */
-#include "write.h"
+#include "bitmap.h"
 
 int
 qcow2_barrier (struct qcow2 *q, struct img_error *err)
@@ -94,7 +94,9 @@ qcow2_flush (struct img_node *node, struct img_error *err)
   if (q->writer == NULL)
     return 0;
   pthread_rwlock_wrlock (&q->lock);
-  int r = qcow2_write_out (q, err);
+  int r = qcow2_record_store (q, err);
+  if (r == 0)
+    r = qcow2_write_out (q, err);
   if (r == 0)
     r = qcow2_alloc_trim (q, err);
   if (r == 0 && q->writer->blank)

@@ -193,12 +193,15 @@ int
 qcow2_header_switch (struct qcow2 *q, struct qcow2_header *h, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
+  uint64_t reftable = q->h.reftable_offset;
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   if (qcow2_header_encode (h, buf, err) < 0 || qcow2_write_out (q, err) < 0)
     return -1;
-  h->reftable_offset = q->h.reftable_offset; /* it may have moved */
-  h->reftable_clusters = q->h.reftable_clusters;
+  if (h->reftable_offset == reftable) { /* it may have moved */
+    h->reftable_offset = q->h.reftable_offset;
+    h->reftable_clusters = q->h.reftable_clusters;
+  }
   if (qcow2_barrier (q, err) < 0 || write_header (q, h, q->writer->blank, err) < 0
       || qcow2_barrier (q, err) < 0)
     return -1;

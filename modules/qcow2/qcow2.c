@@ -145,6 +145,7 @@ open_data (struct qcow2 *q, struct img_error *err)
 static void
 release (struct qcow2 *q)
 {
+  qcow2_reader_drop (q);
   qcow2_writer_free (q->writer);
   qcow2_decompress_free (q->decompress);
   qcow2_cache_free (q->l2_cache);
@@ -240,8 +241,12 @@ static const struct img_driver qcow2_driver = {
   .measure = qcow2_measure,
   .layout = qcow2_lay_out,
   .snapshot = &qcow2_snapshot_ops,
+  .amend_opts = qcow2_amend_opts,
+  .amend = qcow2_amend,
   .set_backing = qcow2_set_backing,
   .make_empty = qcow2_make_empty,
+  .bitmap = &qcow2_bitmap_ops,
+  .changing = qcow2_changing,
 };
 
 static const struct img_driver *const drivers[] = { &qcow2_driver, NULL };

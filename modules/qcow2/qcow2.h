@@ -125,9 +125,9 @@ int qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_
  * know.  BLANK: without the magic, the image is not whole yet. */
 int qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err);
 /* Everything changed so far reaches the disk, then the first cluster as *H, a changed copy of q->h,
- * has it, in one write; q->h is *H afterwards.  When this fails q->h is as before, but the file
- * may have either: what only *H refers to must not be given back.  Needs q->writer and q->lock
- * held exclusively. */
+ * has it, by one sector that is written; q->h is *H afterwards.  When this fails q->h is as before,
+ * but the file may have either: what only *H refers to must not be given back.  Needs q->writer and
+ * q->lock held exclusively. */
 int qcow2_header_switch (struct qcow2 *q, struct qcow2_header *h, struct img_error *err);
 
 /* ---- the table cache ---- */
@@ -179,6 +179,7 @@ void qcow2_cache_forget_all (struct qcow2_cache *cache);
 
 struct qcow2_writer;     /* write.h */
 struct qcow2_decompress; /* compressed.c */
+struct qcow2_bits;       /* bitmap.h */
 
 struct qcow2 {
   struct img_node *node;
@@ -208,6 +209,9 @@ struct qcow2 {
   struct qcow2_decompress *decompress; /* made on first use under `lazy` */
   pthread_mutex_t lazy;
   struct qcow2_writer *writer; /* NULL when read-only */
+
+  struct qcow2_bits *reader; /* bitmap-ops.c: the bitmap that is being read, or NULL */
+  char *reader_name;
 };
 
 /* ---- guest offsets and L2 entries ---- */
@@ -311,6 +315,9 @@ struct qcow2_bitmap {
   uint64_t table_offset;
   uint32_t table_size, flags; /* entries; QCOW2_BITMAP_* */
   uint8_t type, granularity_bits;
+  uint8_t *extra; /* kept as it is */
+  uint32_t extra_size;
+  uint64_t at; /* of the entry in the file */
 };
 struct qcow2_bitmaps {
   struct qcow2_bitmap *v;
@@ -319,6 +326,9 @@ struct qcow2_bitmaps {
 /* Reads the bitmap directory (none: *B is empty); free *B in any case. */
 int qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *err);
 void qcow2_bitmaps_free (struct qcow2_bitmaps *b);
+
+/* Forgets what bitmap is being read. */
+void qcow2_reader_drop (struct qcow2 *q);
 
 /* Facts of the LUKS header that h->crypto_offset points to, as `info` shows them. */
 int qcow2_luks_info (struct qcow2 *q, struct img_value *object, struct img_error *err);
@@ -338,6 +348,7 @@ int qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct 
 int qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
                  struct img_error *err);
 extern const struct img_snapshot_ops qcow2_snapshot_ops;
+extern const struct img_bitmap_ops qcow2_bitmap_ops;
 
 /* ---- driver callbacks, writing side ---- */
 
@@ -361,6 +372,10 @@ int qcow2_discard (struct img_node *node, uint64_t offset, uint64_t length, stru
 int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                   struct img_error *err);
 int qcow2_flush (struct img_node *node, struct img_error *err);
+int qcow2_changing (struct img_node *node, uint64_t offset, uint64_t length,
+                    struct img_error *err);
+extern const struct img_optdesc qcow2_amend_opts[];
+int qcow2_amend (struct img_node *node, const struct img_amend *amend, struct img_error *err);
 int qcow2_set_backing (struct img_node *node, const char *name, const char *format,
                        struct img_error *err);
 int qcow2_snapshot_create (struct img_node *node, const char *name, uint64_t date_sec,

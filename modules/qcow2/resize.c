@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "write.h"
+#include "bitmap.h"
 
 /* The L1 table has ENTRIES entries afterwards, the new ones 0.  *OFFSET: where on disk. */
 static int
@@ -47,10 +47,10 @@ write_l1 (struct qcow2 *q, uint32_t entries, uint64_t offset, struct img_error *
   return entries ? img_pwrite (q->file, buf, (uint64_t) entries * 8, offset, 0, err) : 0;
 }
 
-/* Header fields that change together. */
+/* Header fields that change together.  *H: what the new state has of bitmaps. */
 static int
-switch_header (struct qcow2 *q, uint64_t size, uint32_t entries, uint64_t l1_offset,
-               struct img_error *err)
+switch_header (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uint32_t entries,
+               uint64_t l1_offset, struct img_error *err)
 {
   struct qcow2_header old = q->h;
   uint64_t clusters = img_div_up ((uint64_t) q->l1_size * 8, q->cluster_size);
@@ -58,6 +58,8 @@ switch_header (struct qcow2 *q, uint64_t size, uint32_t entries, uint64_t l1_off
   q->h.l1_size = entries;
   q->h.l1_offset = l1_offset;
   img_event (q->file, "l1_grow_activate_table");
+  q->h.bitmap_dir_offset = h->bitmap_dir_offset;
+  q->h.bitmap_dir_size = h->bitmap_dir_size;
   if (qcow2_header_write (q, q->writer->blank, err) < 0) {
     q->h = old;
     return -1;
@@ -68,12 +70,33 @@ switch_header (struct qcow2 *q, uint64_t size, uint32_t entries, uint64_t l1_off
   return 0;
 }
 
+/* *HOW: what became of the new state, when this fails. */
+static int
+grow_tables (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uint32_t entries,
+             enum qcow2_edit_end *how, struct img_error *err)
+{
+  uint64_t offset;
+  *how = QCOW2_EDIT_UNDONE;
+  if (qcow2_begin (q, err) < 0 || extend_l1 (q, entries, &offset, err) < 0)
+    return -1;
+  if (qcow2_write_out (q, err) == 0 && write_l1 (q, entries, offset, err) == 0
+      && qcow2_barrier (q, err) == 0) { /* a header that failed may be on disk: tables leak */
+    *how = QCOW2_EDIT_UNSURE;
+    return switch_header (q, h, size, entries, offset, err);
+  }
+  if (offset != q->h.l1_offset)
+    qcow2_unalloc (q, offset >> q->cluster_bits,
+                   img_div_up ((uint64_t) entries * 8, q->cluster_size));
+  return -1;
+}
+
 static int
 grow (struct qcow2 *q, uint64_t size, struct img_error *err)
 {
   unsigned bits = q->cluster_bits + q->l2_bits;
   uint64_t old = img_div_up (q->h.size, 1ull << bits), need = img_div_up (size, 1ull << bits);
-  uint64_t offset;
+  struct qcow2_bitmap_edit e;
+  enum qcow2_edit_end how = QCOW2_EDIT_UNDONE;
   if (need > QCOW2_MAX_L1_BYTES / 8)
     return img_error_set (err, EFBIG, _("The image size is too large for file format 'qcow2'"
                                         " (try using a larger cluster size)"));
@@ -81,16 +104,14 @@ grow (struct qcow2 *q, uint64_t size, struct img_error *err)
     if (q->l1[i] != 0)
       return img_error_set (err, ENOTSUP, _("the image keeps the state of a virtual machine where"
                                             " the disk would grow"));
-  uint32_t entries = (uint32_t) img_max (need, q->l1_size);
-  if (qcow2_begin (q, err) < 0 || extend_l1 (q, entries, &offset, err) < 0)
-    return -1;
-  if (qcow2_write_out (q, err) == 0 && write_l1 (q, entries, offset, err) == 0
-      && qcow2_barrier (q, err) == 0) /* a header that failed may be on disk: the table leaks */
-    return switch_header (q, size, entries, offset, err);
-  if (offset != q->h.l1_offset)
-    qcow2_unalloc (q, offset >> q->cluster_bits,
-                   img_div_up ((uint64_t) entries * 8, q->cluster_size));
-  return -1;
+  int r = qcow2_bitmap_edit_begin (q, &e, err);
+  struct qcow2_header h = q->h;
+  if (r == 0)
+    r = qcow2_bitmap_edit_resize (&e, size, &h, err);
+  if (r == 0)
+    r = grow_tables (q, &h, size, (uint32_t) img_max (need, q->l1_size), &how, err);
+  qcow2_bitmap_edit_end (&e, r == 0 ? QCOW2_EDIT_DONE : how);
+  return r;
 }
 
 /* ---- preallocation ---- */

@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 
+#include "bitmap.h"
 #include "turn.h"
 
 /* Entries from the first cluster past the end of the disk on. */
@@ -58,29 +59,51 @@ settle (struct qcow2 *q, uint32_t last, struct img_error *err)
   return r;
 }
 
-int
-qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err)
+/* *H: what the new state has of bitmaps.  *HOW: what became of the new state, when this fails. */
+static int
+shrink_tables (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uint32_t *last,
+               enum qcow2_edit_end *how, struct img_error *err)
 {
   struct qcow2_turn t;
   uint64_t span = 1ull << (q->cluster_bits + q->l2_bits);
-  uint32_t keep = (uint32_t) img_div_up (size, span), last = UINT32_MAX;
-  if (q->h.has_bitmaps && (q->h.autoclear & QCOW2_AUTOCLEAR_BITMAPS))
-    return img_error_set (err, ENOTSUP, _("an image that has bitmaps cannot be made smaller"));
+  uint32_t keep = (uint32_t) img_div_up (size, span);
   int r = qcow2_turn_init (&t, q, q->l1_size, err);
   for (uint32_t i = 0; r == 0 && i < keep; i++)
     t.l1[i] = q->l1[i];
   t.h.size = size;
+  t.h.bitmap_dir_offset = h->bitmap_dir_offset;
+  t.h.bitmap_dir_size = h->bitmap_dir_size;
   if (r == 0)
     r = qcow2_turn_count (&t, &t.down, q->l1 + keep, q->l1_size - keep, NULL, err);
   if (r == 0)
     r = qcow2_turn_judge (&t, err);
   if (r == 0 && img_div_up (size, q->cluster_size) << q->cluster_bits < keep * span) {
-    last = keep - 1;
-    t.look[last] = true;
+    *last = keep - 1;
+    t.look[*last] = true;
     r = qcow2_turn_move (&t, cut, err);
   }
-  if (r == 0)
+  if (r == 0) {
+    *how = QCOW2_EDIT_UNSURE;
     r = qcow2_turn_commit (&t, err);
+  }
   qcow2_turn_release (&t);
-  return r < 0 ? -1 : settle (q, last, err);
+  return r;
+}
+
+int
+qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  struct qcow2_bitmap_edit e;
+  enum qcow2_edit_end how = QCOW2_EDIT_UNDONE;
+  uint32_t last = UINT32_MAX;
+  int r = qcow2_bitmap_edit_begin (q, &e, err);
+  struct qcow2_header h = q->h;
+  if (r == 0)
+    r = qcow2_bitmap_edit_resize (&e, size, &h, err);
+  if (r == 0)
+    r = shrink_tables (q, &h, size, &last, &how, err);
+  qcow2_bitmap_edit_end (&e, r == 0 ? QCOW2_EDIT_DONE : how);
+  if (r < 0 || qcow2_write_out (q, err) < 0)
+    return -1;
+  return settle (q, last, err);
 }

@@ -192,6 +192,8 @@ copy_fields (struct qcow2_header *to, const struct qcow2_header *from)
   to->reftable_clusters = from->reftable_clusters;
   to->n_snapshots = from->n_snapshots;
   to->snapshots_offset = from->snapshots_offset;
+  to->bitmap_dir_offset = from->bitmap_dir_offset;
+  to->bitmap_dir_size = from->bitmap_dir_size;
 }
 
 /* The header is written: what was fresh is part of the image. */

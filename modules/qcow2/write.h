@@ -24,6 +24,7 @@ struct qcow2_run {
 
 struct qcow2_encoding; /* encode.c */
 struct qcow2_overlap;  /* overlap.c */
+struct qcow2_record;   /* bitmap-record.c */
 
 struct qcow2_writer {
   /* refcount.c */
@@ -51,6 +52,9 @@ struct qcow2_writer {
 
   int level; /* encode.c: 0 = the codec's default */
   struct qcow2_encoding *encoding;
+
+  _Atomic int recording; /* bitmap-record.c */
+  struct qcow2_record *record;
 };
 
 /* ---- refcount.c ---- */

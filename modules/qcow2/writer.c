@@ -10,8 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "bitmap.h"
 #include "repair.h"
-#include "write.h"
 
 static int
 refuse (const struct qcow2 *q, struct img_error *err)
@@ -41,6 +41,7 @@ qcow2_writer_free (struct qcow2_writer *w)
 {
   if (w == NULL)
     return;
+  qcow2_record_free (w->record);
   qcow2_encoding_free (w->encoding);
   qcow2_overlap_free (w->overlap);
   img_vec_free (&w->later);
@@ -73,8 +74,7 @@ qcow2_begin (struct qcow2 *q, struct img_error *err)
     w->blank = true;
     if (img_pwrite (q->file, no_magic, sizeof no_magic, 0, 0, err) < 0)
       return -1;
-  } else if (q->h.autoclear & ~QCOW2_AUTOCLEAR_DATA_FILE_RAW) {
-    q->h.autoclear &= QCOW2_AUTOCLEAR_DATA_FILE_RAW;
+  } else if (q->h.autoclear & ~QCOW2_AUTOCLEAR_KNOWN) {
     if (qcow2_header_write (q, false, err) < 0 || qcow2_barrier (q, err) < 0)
       return -1;
   }

@@ -2,6 +2,7 @@
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
 cli_tests += %D%/bench.sh
+cli_tests += %D%/bitmap.sh
 cli_tests += %D%/broken-modules.sh
 cli_tests += %D%/compare-list.sh
 cli_tests += %D%/completion-fish.sh
@@ -11,6 +12,8 @@ cli_tests += %D%/completion.sh
 cli_tests += %D%/convert.sh
 cli_tests += %D%/dd.sh
 cli_tests += %D%/dropin-bench.sh
+cli_tests += %D%/dropin-amend.sh
+cli_tests += %D%/dropin-bitmap.sh
 cli_tests += %D%/dropin-check.sh
 cli_tests += %D%/dropin-commit.sh
 cli_tests += %D%/dropin-compare.sh

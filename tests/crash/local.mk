@@ -2,6 +2,8 @@
 # Power cuts and kills in the middle of commands that change images in place.
 crash_tests =
 crash_tests += %D%/chain.sh
+crash_tests += %D%/amend.sh
+crash_tests += %D%/bitmap.sh
 crash_tests += %D%/in-place.sh
 crash_tests += %D%/snapshot.sh
 TESTS += $(crash_tests)

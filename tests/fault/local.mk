@@ -3,6 +3,8 @@
 # nothing of ours in it and needs neither libtool nor the sanitizers of a build.
 fault_tests =
 fault_tests += %D%/chain.sh
+fault_tests += %D%/amend.sh
+fault_tests += %D%/bitmap.sh
 fault_tests += %D%/convert.sh
 fault_tests += %D%/create.sh
 fault_tests += %D%/in-place.sh

@@ -20,6 +20,10 @@ fuzz_targets += %D%/fuzz-luks
 tests_fuzz_fuzz_luks_SOURCES = %D%/fuzz-luks.c $(fuzz_image)
 tests_fuzz_fuzz_luks_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_luks_LDFLAGS = $(fuzz_ldflags)
+fuzz_targets += %D%/fuzz-qcow2-bitmap
+tests_fuzz_fuzz_qcow2_bitmap_SOURCES = %D%/fuzz-qcow2-bitmap.c $(fuzz_image)
+tests_fuzz_fuzz_qcow2_bitmap_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_qcow2_bitmap_LDFLAGS = $(fuzz_ldflags)
 
 fuzz_targets += %D%/fuzz-qcow2-check
 tests_fuzz_fuzz_qcow2_check_SOURCES = %D%/fuzz-qcow2-check.c $(fuzz_image)

@@ -3,6 +3,7 @@
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
 interop_tests += %D%/filters.sh
+interop_tests += %D%/qcow2-bitmap.sh
 interop_tests += %D%/qcow2-read.sh
 if MODULE_VDI
 interop_tests += %D%/chain-ops.sh
@@ -23,8 +24,10 @@ if MODULE_LUKS
 interop_tests += %D%/luks.sh
 endif
 check_PROGRAMS += %D%/hold %D%/ops %D%/randio
+check_PROGRAMS += %D%/hold %D%/ops %D%/poke %D%/randio
 tests_interop_hold_LDADD = $(unit_shared)
 tests_interop_ops_LDADD = $(unit_shared)
+tests_interop_poke_LDADD = $(unit_shared)
 tests_interop_randio_LDADD = $(unit_shared)
 TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-snapshot.sh %D%/qcow2-write.sh %D%/vdi.sh

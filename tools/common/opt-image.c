@@ -171,3 +171,25 @@ opt_print_create_options (const char *format, const char *filename)
               "Specify the target filename to include those options.\n"));
   return EXIT_SUCCESS;
 }
+
+int
+opt_print_amend_options (const char *format)
+{
+  const struct img_optdesc *all[100];
+  struct img_error err = IMG_ERROR_INIT;
+  const struct img_driver *driver = img_driver_find (format, &err);
+  unsigned n;
+
+  if (driver == NULL)
+    return tool_fail (&err);
+  if (driver->amend == NULL) {
+    tool_say (_("Format driver '%s' does not support option amendment"), format);
+    return EXIT_FAILURE;
+  }
+  n = collect (all, 0, 100, driver->amend_opts);
+  qsort (all, n, sizeof all[0], by_name);
+  printf (_("Amend options for '%s':\n"), format);
+  for (unsigned i = 0; i < n; i++)
+    print_option (all[i]);
+  return EXIT_SUCCESS;
+}

@@ -47,5 +47,7 @@ enum img_gate image_gate (const struct image_args *image);
 bool opt_wants_help (const char *text);
 /* Prints the create options of FORMAT.  The exit status. */
 int opt_print_create_options (const char *format, const char *filename);
+/* Prints the amend options of FORMAT.  The exit status. */
+int opt_print_amend_options (const char *format);
 
 #endif

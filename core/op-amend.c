@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changing options of an image in place: the driver's work, its options checked as everywhere. */
+
+#include <config.h>
+
+#include <blkimg/cleanup.h>
+
+#include "core/i18n.h"
+#include "core/io.h"
+#include "core/node.h"
+#include "core/progress.h"
+#include "core/serial.h"
+
+IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
+
+/* Drivers tell in units of their own. */
+static void
+progress (void *arg, uint64_t done, uint64_t total)
+{
+  struct img_progress *p = arg;
+
+  if (p == NULL)
+    return;
+  if (img_progress_total (p) != total || img_progress_done (p) > done)
+    img_progress_start (p, total);
+  img_progress_add (p, done - img_progress_done (p));
+}
+
+static int
+amend (struct img_node *node, const char *options, unsigned flags, struct img_progress *p,
+       struct img_error *err)
+{
+  const struct img_driver *driver = node->driver;
+  IMG_CLEANUP (img_opts_free) struct img_opts *opts = img_opts_new ();
+  struct img_amend a = { .struct_size = sizeof a, .flags = flags };
+
+  if (driver->amend == NULL)
+    return img_error_set (err, ENOTSUP,
+                          _("Format driver '%s' does not support option amendment"), driver->name);
+  if (!(node->flags & IMG_OPEN_RDWR))
+    return img_error_set (err, EROFS, _("the image is not open for writing"));
+  if (opts == NULL)
+    return img_error_errno (err, ENOMEM, _("options"));
+  if (img_opts_parse (opts, options, NULL, err) < 0 ||
+      img_opts_check (opts, driver->amend_opts, driver->name, err) < 0)
+    return -1;
+  a.opts = opts;
+  a.progress = progress;
+  a.progress_arg = p;
+  IMG_SERIAL (node);
+  return driver->amend (node, &a, err);
+}
+
+int
+img_amend (struct img_node *node, const char *options, unsigned flags, struct img_progress *p,
+           struct img_error *err)
+{
+  uint64_t before = img_size (node);
+
+  if (amend (node, options, flags, p, err) < 0 || img_io_clear_growth (node, before, 0, err) < 0)
+    return img_error_name (node->filename, err);
+  return img_flush (node, err);
+}
