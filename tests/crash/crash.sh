@@ -2,17 +2,18 @@
 # Power cuts and kills in the middle of a command that changes images in place.
 #
 #   . "${top_srcdir:-.}/tests/crash/crash.sh"
-#   crash NAME [-m] 'COMMAND' IMAGE VIEW...     # in the folder `start`, with the images to change
+#   crash NAME [OPTION]... 'COMMAND' IMAGE VIEW...     # in the folder `start`, with the images to change
 #
 # COMMAND runs on copies of start/ while record.c logs its writes and flushes; replay.c goes through
 # the states that a power cut may leave.  Then it is killed at random moments.  In every case the
 # check of IMAGE finds leaks at most, and IMAGE reads like one of the raw files VIEW (names in
-# start/ as well; `after` is what IMAGE reads as after the command; -m: each sector like one, and no
-# kills, for those need whole views).
+# start/ as well; `after` is what IMAGE reads as after the command).  OPTION: -m, -w, -W IMAGE, -l NAME=VIEW,
+# -L NAME=VIEW, -h SHADOW (then it is not killed), -O OBJECT of replay.c.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 
 record=$top_builddir/tests/crash/record.so
-replay=$top_builddir/tests/crash/replay
+replay=$top_builddir/tests/crash/.libs/replay
+[ -x "$replay" ] || replay=$top_builddir/tests/crash/replay
 kills=${BLKIMG_CRASH_KILLS:-6}
 samples=12 # states out of order after each write; a script may change it
 [ "$(getconf LONG_BIT)" = 64 ] || skip_all "the library that records is for 64-bit systems"
@@ -29,23 +30,19 @@ crash_run () {
   (cd "$crash_dir" && exec "$@") >"$tmp/.crash" 2>&1
 }
 
-# After a kill: may IMAGE ($1) look like this?  A log of nothing shows the files as they are.
-crash_state_ok () {
-  img-check -q "$1" >"$tmp/.crash" 2>&1
-  case $? in 0 | 3) ;; *) return 1 ;; esac
-  img-convert -O raw "$1" "$tmp/.read" >"$tmp/.crash" 2>&1 || return 1
-  shift
-  for crash_view in "$@"; do
-    cmp -s "$tmp/.read" "$crash_view" && return 0
-  done
-  echo "reads as neither" >"$tmp/.crash"
-  return 1
-}
-
 crash () {
-  crash_name=$1 crash_mixed=
+  crash_name=$1 crash_options=
   shift
-  [ "$1" != -m ] || { crash_mixed=-m && shift; }
+  while :; do
+    case $1 in
+      -W) crash_options="$crash_options -W $tmp/log/$2" && shift ;;
+      -m | -w) crash_options="$crash_options $1" ;;
+      -l | -L) crash_options="$crash_options $1 ${2%%=*}=$tmp/start/${2#*=}" && shift ;;
+      -h | -O) crash_options="$crash_options $1 $2" && shift ;;
+      *) break ;;
+    esac
+    shift
+  done
   crash_command=$1 crash_image=$2
   shift 2
   if ! crash_run log env RECORD="$tmp/log.bin" LD_PRELOAD="$record" sh -c "$crash_command"; then
@@ -53,20 +50,21 @@ crash () {
     diag "$(head -n 5 "$tmp/.crash")"
     return
   fi
-  img-convert -O raw "$tmp/log/$crash_image" "$tmp/after" || fail "$crash_name: reads afterwards"
   crash_views=
   for crash_view in "$@"; do
     case $crash_view in
-      after) crash_views="$crash_views $tmp/after" ;;
+      after)
+        crash_views="$crash_views $tmp/after"
+        img-convert -O raw "$tmp/log/$crash_image" "$tmp/after" || fail "$crash_name: reads afterwards" ;;
       *) crash_views="$crash_views $tmp/start/$crash_view" ;;
     esac
   done
   # shellcheck disable=SC2086
-  crash_run states "$replay" -s "$seed" -n "$samples" $crash_mixed "$tmp/log.bin" "$tmp/start" "$crash_image" $crash_views
+  crash_run states "$replay" -s "$seed" -n "$samples" $crash_options "$tmp/log.bin" "$tmp/start" "$crash_image" $crash_views
   is "$?" 0 "$crash_name: $(tail -n 1 "$tmp/.crash")"
   [ ! -s "$tmp/.crash" ] || diag "$(head -n 4 "$tmp/.crash")"
   rm -f "$tmp/log.bin"
-  [ -n "$crash_mixed" ] || crash_kill
+  case $crash_options in *" -h "*) ;; *) crash_kill ;; esac
 }
 
 # Kills the command after a part of the time that it takes.
@@ -78,7 +76,7 @@ crash_kill () {
     crash_after=$(awk -v s="$seed" -v n="$crash_n" 'BEGIN { srand (s + n); printf "%.4f", 0.001 + rand () * 0.02 }')
     crash_run killed timeout --foreground -s KILL "$crash_after" sh -c "exec $crash_command"
     # shellcheck disable=SC2086
-    (cd "$tmp/killed" && crash_state_ok "$crash_image" $crash_views) ||
+    (cd "$tmp/killed" && "$replay" -k $crash_options "$tmp/start" "$crash_image" $crash_views) >"$tmp/.crash" 2>&1 ||
       crash_bad="$crash_bad after ${crash_after}s: $(head -n 1 "$tmp/.crash");"
   done
   is "$crash_bad" "" "$crash_name: $kills times killed"

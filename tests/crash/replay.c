@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* replay - power cuts: every state of the files that a cut may leave while a command runs.
  *
- *   replay [-s SEED] [-n SAMPLES] [-m] LOG START IMAGE VIEW...
+ *   replay [OPTION]... LOG START IMAGE VIEW...
+ *   replay -k [OPTION]... START IMAGE VIEW...    # judges the files as they are: after a kill
  *
  * LOG is what record.c wrote while a command worked on copies of the files in START; the current
  * folder holds further copies, which are changed from state to state.  States: every prefix of
  * the log; and after each entry SAMPLES (default 12) in which of all that was not flushed since any
  * part is there, each write whole, not at all, or torn at a sector.  In each state the check of
- * IMAGE may find leaks only, and IMAGE must read like one of the raw files VIEW (-m: each sector
- * like that of one of them).  Exit code 1 and a line for the first states where that is not so. */
+ * IMAGE may find leaks only, and IMAGE must read like one of the raw files VIEW.  Exit code 1 and a
+ * line for the first states where that is not so.
+ *
+ *   -s SEED, -n SAMPLES
+ *   -m              each sector like that of one VIEW or another
+ *   -w              IMAGE is wrong from the start: the check finds no more than it does there,
+ *                   and each sector that can be read there reads the same; no VIEW is needed
+ *   -W REPAIRED     the same, but a repair is what was cut short: instead of the check, another
+ *                   repair must leave no more than there is in REPAIRED
+ *   -l NAME=VIEW    the snapshot NAME reads like VIEW; -L NAME=VIEW: if it is there
+ *   -h SHADOW       LOG has the writes into this raw file, too: each after the same change of
+ *                   IMAGE, and a flush of it after one of IMAGE; each byte reads as it was at the
+ *                   last flush or was written since; no VIEW is needed
+ *   -O OBJECT       --object for all that is opened; IMAGE may be a json: name */
 #include <config.h>
 
 #include <errno.h>
@@ -19,45 +32,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <blkimg/blkimg.h>
 #include <blkimg/module.h>
 #include <blkimg/overflow.h>
-#include <blkimg/vec.h>
 
-#include "tests/crash/log.h"
+#include "tests/crash/replay.h"
 #include "tests/unit/seed.h"
 
-enum { MOST = 64 << 20, FILES = 64, SECTOR = 512, ENOUGH = 3 };
+struct run run = { .samples = 12, .shadow_file = -1 };
 
-struct change {
-  struct log_entry e;
-  const uint8_t *bytes;
-};
-
-struct state {
-  uint8_t *bytes; /* MOST */
-  uint64_t size;
-};
-
-struct file {
-  char *name;
-  struct state full, durable, shown;
-  IMG_VEC (const struct change *) loose; /* since the last flush, in order */
-};
-
-static struct {
-  IMG_VEC (struct change) log;
-  struct file files[FILES];
-  unsigned n_files;
-  const char *start, *image;
-  struct state views[8];
-  unsigned n_views, samples;
-  bool mixed;
-  uint64_t random;
-  unsigned states, bad;
-} run = { .samples = 12 };
-
-static void IMG_PRINTF (1, 2)
+void
 die (const char *fmt, ...)
 {
   va_list ap;
@@ -71,7 +54,7 @@ die (const char *fmt, ...)
 
 /* ---- files ---- */
 
-static void *
+void *
 room (uint64_t n)
 {
   void *p = calloc (1, n);
@@ -129,8 +112,7 @@ show (struct file *f, const struct state *s)
 
 /* ---- changes ---- */
 
-/* [from, end) of what C changes; a change of the size is whole. */
-static void
+void
 apply (struct state *s, const struct change *c, uint64_t from, uint64_t end)
 {
   const struct log_entry *e = &c->e;
@@ -181,93 +163,6 @@ apply_some (void)
   }
 }
 
-/* ---- what must hold ---- */
-
-static bool
-complain (const char *where, const char *what)
-{
-  if (run.bad++ < ENOUGH)
-    printf ("%s: %s\n", where, what);
-  return false;
-}
-
-static bool
-is_view (const struct state *view, const uint8_t *bytes, uint64_t size)
-{
-  return view->size == size && memcmp (view->bytes, bytes, size) == 0;
-}
-
-static bool
-reads_right (const uint8_t *bytes, uint64_t size)
-{
-  bool right = false;
-
-  for (unsigned i = 0; i < run.n_views && !right; i++)
-    right = is_view (&run.views[i], bytes, size);
-  if (right || !run.mixed || size > run.views[0].size)
-    return right;
-  right = true;
-  for (uint64_t at = 0; at < size && right; at += SECTOR) {
-    uint64_t n = img_min (SECTOR, size - at);
-    right = false;
-    for (unsigned i = 0; i < run.n_views && !right; i++)
-      right = memcmp (run.views[i].bytes + at, bytes + at, n) == 0;
-  }
-  return right;
-}
-
-static bool
-check_leaks_only (const char *where)
-{
-  struct img_open_params params = { .struct_size = sizeof params,
-                                    .flags = IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING };
-  struct img_check check = { .struct_size = sizeof check };
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node = img_open (run.image, &params, &err);
-  char text[80];
-
-  if (node == NULL)
-    return complain (where, err.message);
-  int r = img_check (node, &check, 0, &err);
-  img_close (node, NULL);
-  if (r < 0)
-    return complain (where, err.message);
-  snprintf (text, sizeof text, "%ju corruptions, %ju errors", (uintmax_t) check.corruptions,
-            (uintmax_t) check.check_errors);
-  return check.corruptions + check.check_errors == 0 || complain (where, text);
-}
-
-static bool
-reads_as_wanted (const char *where)
-{
-  struct img_open_params params = { .struct_size = sizeof params };
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node = img_open (run.image, &params, &err);
-  uint64_t size = node ? img_size (node) : 0;
-
-  if (node == NULL)
-    return complain (where, err.message);
-  if (size > MOST)
-    die ("%s is too long", run.image);
-  uint8_t *bytes = room (size + 1);
-  int r = img_pread (node, bytes, size, 0, 0, &err);
-  bool right = r == 0 && reads_right (bytes, size);
-  free (bytes);
-  img_close (node, NULL);
-  return right || complain (where, r < 0 ? err.message : "reads as neither of what it may");
-}
-
-static void
-judge (const char *what, size_t at)
-{
-  char where[80];
-
-  run.states++;
-  snprintf (where, sizeof where, "%s, entry %zu of %zu", what, at, run.log.n);
-  if (check_leaks_only (where))
-    reads_as_wanted (where);
-}
-
 /* ---- the log ---- */
 
 static void
@@ -281,6 +176,8 @@ add_file (const struct change *c)
   f->full = load (run.start, f->name);
   f->durable = load (run.start, f->name);
   f->shown = load (run.start, f->name);
+  if (run.shadow && strcmp (f->name, run.shadow) == 0)
+    run.shadow_file = (int) run.n_files;
   run.n_files++;
 }
 
@@ -327,7 +224,7 @@ replay (void)
   for (size_t i = 0; i < run.log.n; i++) {
     struct change *c = &run.log.v[i];
     step (c);
-    if (c->e.kind == LOG_FILE || c->e.kind == LOG_FLUSH)
+    if (c->e.kind == LOG_FILE || c->e.kind == LOG_FLUSH || (int) c->e.file == run.shadow_file)
       continue;
     show (&run.files[c->e.file], &run.files[c->e.file].full);
     judge ("cut short", i + 1);
@@ -340,29 +237,72 @@ replay (void)
   }
 }
 
+/* TEXT is NAME=VIEW. */
+static void
+add_snapshot (const char *text, bool must)
+{
+  struct snapshot *s = &run.snapshots[run.n_snapshots++];
+  const char *view = strchr (text, '=');
+
+  if (run.n_snapshots > MANY || view == NULL)
+    die ("strange snapshots");
+  *s = (struct snapshot) { strndup (text, (size_t) (view - text)), load ("", view + 1), must };
+}
+
+static void
+add_object (const char *text)
+{
+  struct img_error err = IMG_ERROR_INIT;
+
+  if (run.objects == NULL)
+    run.objects = img_objects_new ();
+  if (run.objects == NULL || img_objects_add (run.objects, text, &err) < 0)
+    die ("%s", err.message);
+}
+
+static void
+take_option (int c)
+{
+  switch (c) {
+  case 's': run.random = strtoull (optarg, NULL, 0); break;
+  case 'n': run.samples = (unsigned) atoi (optarg); break;
+  case 'm': run.mixed = true; break;
+  case 'w': run.wrong = true; break;
+  case 'W': run.wrong = true, run.repaired = optarg; break;
+  case 'k': run.killed = true; break;
+  case 'l': add_snapshot (optarg, true); break;
+  case 'L': add_snapshot (optarg, false); break;
+  case 'h': run.shadow = optarg; break;
+  case 'O': add_object (optarg); break;
+  default: exit (99);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
+  char wrong[4096];
   int c;
 
-  while ((c = getopt (argc, argv, "s:n:m")) != -1) {
-    if (c == 's')
-      run.random = strtoull (optarg, NULL, 0);
-    else if (c == 'n')
-      run.samples = (unsigned) atoi (optarg);
-    else if (c == 'm')
-      run.mixed = true;
-    else
-      return 99;
-  }
-  if (argc - optind < 4 || argc - optind > 11)
-    die ("usage: replay [-s SEED] [-n SAMPLES] [-m] LOG START IMAGE VIEW...");
-  run.start = argv[optind + 1];
-  run.image = argv[optind + 2];
-  for (int i = optind + 3; i < argc; i++)
+  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:h:O:")) != -1)
+    take_option (c);
+  argv += optind + (run.killed ? -1 : 0); /* there is no LOG */
+  argc -= optind + (run.killed ? -1 : 0);
+  if (argc < 3 + (!run.wrong && !run.shadow) || (run.shadow && run.killed) || argc > 3 + MANY)
+    die ("usage: replay [OPTION]... LOG START IMAGE VIEW...");
+  run.start = argv[1];
+  run.image = argv[2];
+  for (int i = 3; i < argc; i++)
     run.views[run.n_views++] = load ("", argv[i]);
-  read_log (argv[optind]);
-  replay ();
-  printf ("%u states, %u bad\n", run.states, run.bad);
+  snprintf (wrong, sizeof wrong, "%s/%s", run.start, run.image);
+  if (run.wrong)
+    look_at_wrong (wrong);
+  if (run.killed) {
+    judge ("killed", 0);
+  } else {
+    read_log (argv[0]);
+    replay ();
+    printf ("%u states, %u bad\n", run.states, run.bad);
+  }
   return run.bad > 0;
 }

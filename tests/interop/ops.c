@@ -160,6 +160,14 @@ do_map (uint64_t offset, uint64_t length)
   }
 }
 
+/* The shadow's flush is for tests/crash. */
+static void
+do_flush (void)
+{
+  if (img_flush (image, &err) < 0 || fsync (shadow) < 0)
+    die ("flush", 0, 0);
+}
+
 static void
 do_grow (void)
 {
@@ -185,8 +193,8 @@ one_step (bool grow)
     do_read (offset, length);
   else if (what < 92)
     do_map (offset, length);
-  else if (what < 95 && img_flush (image, &err) < 0)
-    die ("flush", 0, 0);
+  else if (what < 95)
+    do_flush ();
   else if (what >= 95 && what < 98)
     close_image (), open_image ();
   else if (what >= 98 && grow)
