@@ -2,8 +2,9 @@
 /* holes: where a host file has data, remembered as the offsets at which data and holes change
  * places.
  *
- * The table grows from the start of the file, as far as anybody asked.  When it would pass its
- * budget it becomes a window that starts where it is asked for; windows grow while the questions
+ * The table grows from the start of the file, as far as anybody asked.  When it is asked on and on
+ * it is completed, and becomes a bitmap, which needs no lock.  When it would pass its budget it
+ * becomes a window that starts where it is asked for; windows grow while the questions
  * move forward and shrink while they jump about, as read-ahead does.  A file that others write to
  * meanwhile (-U) may have changed since: so may it with any other way of asking. */
 #include <config.h>
@@ -22,6 +23,13 @@
 #define WINDOW_JUMP 256 /* the most after a jump, however far the last walk came */
 #define BATCH 256
 #define ASKED_ENOUGH 256 /* to be worth buckets */
+#define BITS_MAX (4u << 20) /* bytes */
+
+/* The whole file, one bit a granule, set where there is data. */
+struct bits {
+  unsigned shift;
+  uint64_t word[];
+};
 
 struct img_holes {
   pthread_mutex_t mutex;
@@ -35,6 +43,7 @@ struct img_holes {
   /* Once the table rests: bucket[b] is the run at start + (b << shift), one more for the end. */
   uint32_t *bucket;
   unsigned shift, asked; /* look-ups since it grew */
+  struct bits *_Atomic bits; /* instead of all the others, once it is there */
 };
 
 static struct img_holes *
@@ -65,6 +74,7 @@ img_holes_free (struct img_holes *holes)
   pthread_mutex_destroy (&holes->mutex);
   img_vec_free (&holes->edge);
   free (holes->bucket);
+  free (holes->bits);
   free (holes);
 }
 
@@ -73,6 +83,69 @@ run_is_data (const struct img_holes *h, size_t i)
 {
   return (i % 2 == 0) == h->first_is_data;
 }
+
+/* ---- the whole file ---- */
+
+static void
+set_bits (uint64_t *word, uint64_t from, uint64_t to)
+{
+  for (; from < to && from % 64 != 0; from++)
+    word[from / 64] |= 1ull << from % 64;
+  for (; to - from >= 64; from += 64)
+    word[from / 64] = UINT64_MAX;
+  for (; from < to; from++)
+    word[from / 64] |= 1ull << from % 64;
+}
+
+/* Once all runs are known, if a bitmap of them fits. */
+static void
+make_bits (struct img_holes *h)
+{
+  uint64_t edges = 1ull << 30; /* granules are no larger */
+  for (size_t i = 0; i < h->edge.n; i++)
+    edges |= h->edge.v[i];
+  unsigned shift = (unsigned) __builtin_ctzll (edges);
+  uint64_t granules = img_div_up (h->end, 1ull << shift), words = img_div_up (granules, 64);
+  struct bits *bits = words > BITS_MAX / 8 ? NULL : calloc (1, sizeof *bits + words * 8);
+  if (bits == NULL) /* then without */
+    return;
+  bits->shift = shift;
+  for (size_t i = 0; i < h->edge.n; i++)
+    if (run_is_data (h, i))
+      set_bits (bits->word, h->edge.v[i] >> shift,
+                i + 1 < h->edge.n ? h->edge.v[i + 1] >> shift : granules);
+  img_vec_free (&h->edge);
+  atomic_store_explicit (&h->bits, bits, memory_order_release);
+}
+
+/* The first granule behind I that is not as I is, at most N. */
+static uint64_t
+bits_end (const uint64_t *word, uint64_t i, uint64_t n)
+{
+  uint64_t at = i / 64, same = word[at] >> i % 64 & 1 ? UINT64_MAX : 0;
+  uint64_t other = (word[at] ^ same) >> i % 64 << i % 64;
+  while (other == 0 && ++at * 64 < n)
+    other = word[at] ^ same;
+  return other ? img_min (at * 64 + (unsigned) __builtin_ctzll (other), n) : n;
+}
+
+static int
+map_bits (const struct bits *bits, uint64_t offset, uint64_t to, struct img_extent *ext, unsigned n)
+{
+  uint64_t granules = img_div_up (to, 1ull << bits->shift);
+  unsigned got = 0;
+  for (; got < n && offset < to; got++) {
+    uint64_t i = offset >> bits->shift;
+    bool data = bits->word[i / 64] >> i % 64 & 1;
+    uint64_t end = img_min (bits_end (bits->word, i, granules) << bits->shift, to);
+    ext[got] = (struct img_extent) { offset, end - offset, offset,
+                                     data ? IMG_EXTENT_DATA : IMG_EXTENT_ZERO, IMG_CHILD_SELF, 0 };
+    offset = end;
+  }
+  return (int) got;
+}
+
+/* ---- what was asked for ---- */
 
 /* About as many buckets as runs: two cache lines a look-up, where halving touches one a step. */
 static void
@@ -186,6 +259,22 @@ cover (struct img_holes *h, struct img_node *node, uint64_t offset, struct img_e
   return extend (h, node, offset, h->window, err);
 }
 
+/* Whether there is a bitmap now: a table that was asked often without growing will be so more. */
+static bool
+complete (struct img_holes *h, struct img_node *node)
+{
+  struct img_error ignored; /* of places that nobody asked for */
+  if (atomic_load_explicit (&h->bits, memory_order_relaxed))
+    return true;
+  if (h->windows || h->bucket || h->asked < ASKED_ENOUGH)
+    return false;
+  uint64_t size = atomic_load (&node->size);
+  if (extend (h, node, size - 1, 0, &ignored) < 0 || h->end < size)
+    return false;
+  make_bits (h);
+  return atomic_load_explicit (&h->bits, memory_order_relaxed) != NULL;
+}
+
 int
 img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
                unsigned n, struct img_error *err)
@@ -197,7 +286,13 @@ img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct i
   struct img_holes *h = node_holes (node, err);
   if (h == NULL)
     return -1;
+  const struct bits *bits = atomic_load_explicit (&h->bits, memory_order_acquire);
+  if (bits)
+    return map_bits (bits, offset, offset + length, ext, n);
   IMG_GUARD (&h->mutex);
+  if (complete (h, node))
+    return map_bits (atomic_load_explicit (&h->bits, memory_order_relaxed), offset, offset + length,
+                     ext, n);
   if (cover (h, node, offset, err) < 0)
     return -1;
   unsigned got = 0;

@@ -92,6 +92,7 @@ core_libblkimgcore_la_SOURCES += %D%/stream-in.c
 core_libblkimgcore_la_SOURCES += %D%/stream-out.c
 core_libblkimgcore_la_SOURCES += %D%/target.c
 core_libblkimgcore_la_SOURCES += %D%/version.c
+core_libblkimgcore_la_SOURCES += %D%/walk-all.c
 core_libblkimgcore_la_SOURCES += %D%/walk.c
 core_libblkimgcore_la_SOURCES += %D%/walk.h
 core_libblkimgcore_la_SOURCES += %D%/workers.c

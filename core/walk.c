@@ -112,6 +112,23 @@ img_walk_free (struct img_walk *walk)
   free (walk);
 }
 
+void
+img_walk_move (struct img_walk *walk, uint64_t offset, uint64_t length)
+{
+  walk->pos = offset;
+  walk->end = offset + length;
+  walk->resume = 0;
+  walk->piece.length = walk->held.length = 0;
+  for (unsigned i = 0; i < walk->n_layers; i++)
+    walk->layers[i].n = walk->layers[i].i = 0;
+}
+
+const struct img_block *
+img_walk_held (const struct img_walk *walk)
+{
+  return &walk->held;
+}
+
 /* ---- layers to pieces ---- */
 
 /* Makes ext[i] of LAYER the extent at pos; the layers above leave [pos, limit) open. */
@@ -298,8 +315,8 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   return resolve_data (w, b, ext, err);
 }
 
-static bool
-joins (const struct img_block *a, const struct img_block *b)
+bool
+img_block_joins (const struct img_block *a, const struct img_block *b)
 {
   return a->flags == b->flags && a->depth == b->depth && a->node == b->node
          && a->host_offset + a->length == b->host_offset;
@@ -321,7 +338,7 @@ img_walk_next (struct img_walk *walk, struct img_block *block, struct img_error 
     p->length -= next.length;
     if (walk->held.length == 0) {
       walk->held = next;
-    } else if (joins (&walk->held, &next)) {
+    } else if (img_block_joins (&walk->held, &next)) {
       walk->held.length += next.length;
     } else {
       *block = walk->held;

@@ -10,5 +10,11 @@
 struct img_walk *img_walk_new_above (struct img_node *node, const struct img_node *stop,
                                      uint64_t offset, uint64_t length, unsigned flags,
                                      struct img_error *err);
+/* Makes WALK go over another range of its layers. */
+void img_walk_move (struct img_walk *walk, uint64_t offset, uint64_t length);
+/* What would have come next, after img_walk_next failed.  Length 0: nothing. */
+const struct img_block *img_walk_held (const struct img_walk *walk);
+/* Whether B, which begins where A ends, is more of the same. */
+bool img_block_joins (const struct img_block *a, const struct img_block *b);
 
 #endif

@@ -37,6 +37,13 @@ static const struct opt opts[] = {
   OPT_END_ROW
 };
 
+/* What gets the map's blocks. */
+struct sink {
+  int output;
+  bool some; /* was printed */
+  struct picture picture;
+};
+
 /* A map may have millions of lines: these do without printf's machinery. */
 static char *
 put_number (char *p, uint64_t n)
@@ -47,32 +54,31 @@ put_number (char *p, uint64_t n)
   do
     digits[--i] = (char) ('0' + n % 10);
   while ((n /= 10) > 0);
-  memcpy (p, digits + i, sizeof digits - i);
-  return p + (sizeof digits - i);
+  while (i < sizeof digits)
+    *p++ = digits[i++];
+  return p;
 }
 
-static char *
-put_truth (char *p, const char *key, bool b)
-{
-  return stpcpy (stpcpy (p, key), b ? "true" : "false");
-}
+#define PUT(p, text) ((char *) memcpy (p, text, sizeof (text) - 1) + sizeof (text) - 1)
+#define PUT_TRUTH(p, key, b) ((b) ? PUT (p, key "true") : PUT (p, key "false"))
 
 static void
 print_json (const struct img_block *b, bool first)
 {
   char line[256], *p = line;
 
-  p = put_number (stpcpy (p, first ? "[{ \"start\": " : ",\n{ \"start\": "), b->offset);
-  p = put_number (stpcpy (p, ", \"length\": "), b->length);
-  p = put_number (stpcpy (p, ", \"depth\": "), b->depth);
-  p = put_truth (p, ", \"present\": ", b->flags & IMG_BLOCK_PRESENT);
-  p = put_truth (p, ", \"zero\": ", b->flags & IMG_BLOCK_ZERO);
-  p = put_truth (p, ", \"data\": ", b->flags & IMG_BLOCK_DATA);
-  p = put_truth (p, ", \"compressed\": ", b->flags & IMG_BLOCK_COMPRESSED);
+  p = first ? PUT (p, "[{ \"start\": ") : PUT (p, ",\n{ \"start\": ");
+  p = put_number (p, b->offset);
+  p = put_number (PUT (p, ", \"length\": "), b->length);
+  p = put_number (PUT (p, ", \"depth\": "), b->depth);
+  p = PUT_TRUTH (p, ", \"present\": ", b->flags & IMG_BLOCK_PRESENT);
+  p = PUT_TRUTH (p, ", \"zero\": ", b->flags & IMG_BLOCK_ZERO);
+  p = PUT_TRUTH (p, ", \"data\": ", b->flags & IMG_BLOCK_DATA);
+  p = PUT_TRUTH (p, ", \"compressed\": ", b->flags & IMG_BLOCK_COMPRESSED);
   if (b->flags & IMG_BLOCK_HOST)
-    p = put_number (stpcpy (p, ", \"offset\": "), b->host_offset);
+    p = put_number (PUT (p, ", \"offset\": "), b->host_offset);
   *p++ = '}';
-  fwrite (line, 1, (size_t) (p - line), stdout);
+  fwrite_unlocked (line, 1, (size_t) (p - line), stdout);
 }
 
 /* Only what can be read from a file by offset fits this form. */
@@ -89,42 +95,50 @@ print_human (const struct img_block *b, struct img_error *err)
 }
 
 static int
-print_map (struct img_walk *walk, int output, struct img_error *err)
+take_block (void *arg, const struct img_block *b, struct img_error *err)
 {
-  struct img_block b;
-  bool first = true;
+  struct sink *sink = arg;
+  bool first = !sink->some;
+
+  sink->some = true;
+  if (sink->output == OUTPUT_HUMAN)
+    return print_human (b, err);
+  if (sink->output == OUTPUT_JSON)
+    print_json (b, first);
+  else
+    picture_add (&sink->picture, b);
+  return 0;
+}
+
+static int
+print_map (struct img_node *node, uint64_t start, uint64_t length, unsigned flags, int output,
+           struct img_error *err)
+{
+  struct sink sink = { .output = output };
   int rc;
 
   if (output == OUTPUT_HUMAN)
     printf ("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
-  while ((rc = img_walk_next (walk, &b, err)) > 0) {
-    if (output == OUTPUT_JSON)
-      print_json (&b, first);
-    else if (print_human (&b, err) < 0)
-      return -1;
-    first = false;
-  }
+  rc = img_walk_all (node, start, length, flags, take_block, &sink, err);
   if (output == OUTPUT_JSON && rc == 0)
-    puts (first ? "[]" : "]");
+    puts (sink.some ? "]" : "[]");
   return rc;
 }
 
 static int
-draw_map (struct img_walk *walk, struct img_node *node, uint64_t start, uint64_t length, int output,
+draw_map (struct img_node *node, uint64_t start, uint64_t length, unsigned flags, int output,
           struct img_error *err)
 {
   bool svg = output == OUTPUT_SVG;
-  struct picture picture;
-  struct img_block b;
+  struct sink sink = { .output = output };
   int rc;
 
-  picture_init (&picture, start, length, svg ? SVG_COLUMNS : picture_text_columns (),
+  picture_init (&sink.picture, start, length, svg ? SVG_COLUMNS : picture_text_columns (),
                 svg ? SVG_ROWS : BLOCKS_ROWS);
-  while ((rc = img_walk_next (walk, &b, err)) > 0)
-    picture_add (&picture, &b);
+  rc = img_walk_all (node, start, length, flags, take_block, &sink, err);
   if (rc == 0)
-    (svg ? picture_svg : picture_blocks) (&picture, node);
-  picture_release (&picture);
+    (svg ? picture_svg : picture_blocks) (&sink.picture, node);
+  picture_release (&sink.picture);
   return rc;
 }
 
@@ -153,9 +167,8 @@ static int
 map (struct img_node *node, const struct args *args, struct img_error *err)
 {
   uint64_t size = img_size (node), start = args->start.value, rest;
+  static char room[64 << 10]; /* without it the size is not heeded */
   struct img_block none = { .offset = start };
-  struct img_walk *walk;
-  int rc;
 
   rest = start < size ? size - start : 0;
   if (args->length.given && args->length.value < rest)
@@ -166,14 +179,9 @@ map (struct img_node *node, const struct args *args, struct img_error *err)
     puts ("]");
     return 0;
   }
-  walk = img_walk_new (node, start, rest, walk_flags (node), err);
-  if (walk == NULL)
-    return -1;
-  setvbuf (stdout, NULL, _IOFBF, 64 << 10); /* a write every few lines is what a long map costs */
-  rc = args->output > OUTPUT_JSON ? draw_map (walk, node, start, rest, args->output, err)
-                                  : print_map (walk, args->output, err);
-  img_walk_free (walk);
-  return rc;
+  setvbuf (stdout, room, _IOFBF, sizeof room); /* small writes are what a long map costs */
+  return (args->output > OUTPUT_JSON ? draw_map : print_map) (node, start, rest, walk_flags (node),
+                                                              args->output, err);
 }
 
 static int

@@ -170,6 +170,13 @@ struct img_walk *img_walk_new (struct img_node *node, uint64_t offset, uint64_t 
 int img_walk_next (struct img_walk *walk, struct img_block *block, struct img_error *err);
 void img_walk_free (struct img_walk *walk);
 
+/* Takes one block, -1 ends the walk.  Called by one thread at a time, not always the same. */
+typedef int img_walk_fn (void *arg, const struct img_block *block, struct img_error *err);
+/* Gives FN all that img_walk_next would give of that range, in order: a long walk is made by
+ * several threads. */
+int img_walk_all (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
+                  img_walk_fn *fn, void *arg, struct img_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,28 +10,33 @@
 #include "create.h"
 #include "qcow2.h"
 
-/* Clusters of the target with any data of SOURCE. */
+/* Clusters of the target with any data. */
+struct count {
+  uint32_t cluster_bits;
+  uint64_t n, next; /* first cluster not counted yet */
+};
+
 static int
-count_clusters (struct img_node *source, uint32_t cluster_bits, uint64_t *count,
-                struct img_error *err)
+count_block (void *arg, const struct img_block *block, struct img_error *err)
 {
-  struct img_walk *walk = img_walk_new (source, 0, img_size (source), IMG_WALK_HOLES, err);
-  struct img_block block;
-  uint64_t next = 0; /* first cluster not counted yet */
-  int r;
-  *count = 0;
-  if (walk == NULL)
-    return -1;
-  while ((r = img_walk_next (walk, &block, err)) > 0) {
-    if (!(block.flags & IMG_BLOCK_DATA) || (block.flags & IMG_BLOCK_ZERO) || block.length == 0)
-      continue;
-    uint64_t first = img_max (block.offset >> cluster_bits, next);
-    uint64_t end = ((block.offset + block.length - 1) >> cluster_bits) + 1;
-    if (end > first)
-      *count += end - first;
-    next = img_max (next, end);
-  }
-  img_walk_free (walk);
+  struct count *count = arg;
+  (void) err;
+  if (!(block->flags & IMG_BLOCK_DATA) || (block->flags & IMG_BLOCK_ZERO) || block->length == 0)
+    return 0;
+  uint64_t first = img_max (block->offset >> count->cluster_bits, count->next);
+  uint64_t end = ((block->offset + block->length - 1) >> count->cluster_bits) + 1;
+  if (end > first)
+    count->n += end - first;
+  count->next = img_max (count->next, end);
+  return 0;
+}
+
+static int
+count_clusters (struct img_node *source, uint32_t cluster_bits, uint64_t *n, struct img_error *err)
+{
+  struct count count = { .cluster_bits = cluster_bits };
+  int r = img_walk_all (source, 0, img_size (source), IMG_WALK_HOLES, count_block, &count, err);
+  *n = count.n;
   return r;
 }
 

@@ -37,6 +37,7 @@ unit_tests += %D%/test-size
 unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
 unit_tests += %D%/test-version
+unit_tests += %D%/test-walk-all
 unit_tests += %D%/test-walk
 if !MODULE_PRELOAD
 unit_tests += %D%/test-module
@@ -70,6 +71,7 @@ tests_unit_test_open_SOURCES = %D%/test-open.c $(unit_files)
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
 tests_unit_test_io_threads_SOURCES = %D%/test-io-threads.c $(unit_fakes)
 tests_unit_test_probed_LDADD = $(unit_shared)
+tests_unit_test_walk_all_SOURCES = %D%/test-walk-all.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 tests_unit_test_file_LDADD = $(unit_shared)
 tests_unit_test_raw_LDADD = $(unit_shared)
