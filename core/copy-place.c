@@ -11,8 +11,11 @@
 
 #include "core/copy-job.h"
 #include "core/i18n.h"
+#include "core/io.h"
 #include "core/progress.h"
 #include "core/write.h"
+
+#define SPACE_MIN 65536u /* for less a request of its own does not pay */
 
 static unsigned
 share_flags (const struct copy_job *job)
@@ -119,13 +122,35 @@ static int
 take_space (struct copy_job *job, struct img_node *node, uint64_t offset, uint64_t length,
             struct img_error *err)
 {
-  if (!atomic_load_explicit (&job->allocating, memory_order_relaxed)
+  if (length < SPACE_MIN || !atomic_load_explicit (&job->allocating, memory_order_relaxed)
       || !img_within (offset, length, atomic_load (&node->size)))
     return 0;
   int r = img_allocate (node, offset, length, err);
   if (r > 0)
     atomic_store_explicit (&job->allocating, false, memory_order_relaxed);
   return r < 0 ? -1 : 0;
+}
+
+/* Plain bytes into fresh space, for what is written of them.  The file becomes as long as if it
+ * were all of them. */
+static int
+write_fresh (struct copy_job *job, const struct img_place *place, const uint8_t *bytes,
+             struct img_error *err)
+{
+  struct img_node *child = job->dst->children[place->child].node;
+  bool skip = (place->flags & (IMG_PLACE_ZEROES | IMG_PLACE_ENCRYPTED)) == IMG_PLACE_ZEROES
+              && job->opts.sparse != 0;
+  struct img_place here = *place;
+  uint64_t from = 0, n;
+  here.flags &= ~(unsigned) IMG_PLACE_ZEROES;
+  if (img_write_grow (child, place->host_offset + place->length, err) < 0)
+    return -1;
+  for (; (n = skip ? img_write_part (bytes, place->length, &from) : place->length - from) > 0;
+       from += n)
+    if (take_space (job, child, place->host_offset + from, n, err) < 0
+        || img_write_place (job->dst, &here, from, bytes + from, n, err) < 0)
+      return -1;
+  return 0;
 }
 
 /* The data of all places, in as few requests as they allow. */
@@ -141,15 +166,12 @@ write_bytes (struct copy_job *job, struct copy_slot *slot, struct img_error *err
       if (!join (&run, bytes, next, place_bytes (piece_at (slot, &piece, next->offset), next)))
         break;
     }
-    if (job->opts.sparse == 0)
-      run.flags &= ~(unsigned) IMG_PLACE_ZEROES;
     img_rate_wait (&job->rate, host_length (&run), job->opts.progress);
-    bool fresh = (run.flags & ~(unsigned) IMG_PLACE_ENCRYPTED) == IMG_PLACE_FRESH;
-    if (fresh && run.child != IMG_CHILD_SELF
-        && take_space (job, job->dst->children[run.child].node, run.host_offset, run.length, err)
-             < 0)
-      return -1;
-    if (img_write_place (job->dst, &run, 0, bytes, host_length (&run), err) < 0)
+    bool fresh = (run.flags & IMG_PLACE_FRESH) && !(run.flags & IMG_PLACE_ENCODED)
+                 && run.child != IMG_CHILD_SELF;
+    int r = fresh ? write_fresh (job, &run, bytes, err)
+                  : img_write_place (job->dst, &run, 0, bytes, host_length (&run), err);
+    if (r < 0)
       return -1;
   }
   return 0;

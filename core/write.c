@@ -132,22 +132,32 @@ check_room (struct img_node *node, const struct img_place *place, uint64_t delta
                         (unsigned long long) place->offset);
 }
 
+uint64_t
+img_write_part (const void *buf, uint64_t length, uint64_t *from)
+{
+  uint64_t at = *from, n;
+  for (; at < length; at += n) {
+    bool zero;
+    n = img_zero_run ((const uint8_t *) buf + at, (size_t) (length - at), GRAIN, &zero);
+    if (!zero || n < SPARSE)
+      continue;
+    if (*from < at)
+      break;
+    *from = at + n;
+  }
+  return at - *from;
+}
+
 /* Leaves out long runs of zeroes: that is what reads there already. */
 static int
 write_data (struct img_node *child, const uint8_t *buf, uint64_t length, uint64_t at,
             struct img_error *err)
 {
   uint64_t from = 0, n;
-  for (uint64_t done = 0; done < length; done += n) {
-    bool zero;
-    n = img_zero_run (buf + done, (size_t) (length - done), GRAIN, &zero);
-    if (!zero || n < SPARSE)
-      continue;
-    if (from < done && img_pwrite (child, buf + from, done - from, at + from, 0, err) < 0)
+  for (; (n = img_write_part (buf, length, &from)) > 0; from += n)
+    if (img_pwrite (child, buf + from, n, at + from, 0, err) < 0)
       return -1;
-    from = done + n;
-  }
-  return from < length ? img_pwrite (child, buf + from, length - from, at + from, 0, err) : 0;
+  return 0;
 }
 
 int

@@ -22,6 +22,9 @@ int img_write_place (struct img_node *node, const struct img_place *place, uint6
  * done, 1 not possible (write it yourself). */
 int img_write_share (struct img_node *node, const struct img_place *place, struct img_node *src,
                      uint64_t src_offset, unsigned flags, struct img_error *err);
+/* What of LENGTH bytes of BUF is worth writing where zeroes read already (IMG_PLACE_ZEROES): moves
+ * *FROM, 0 at first, to the next such part and returns its length; 0: there is none. */
+uint64_t img_write_part (const void *buf, uint64_t length, uint64_t *from);
 int img_write_commit (struct img_node *node, const struct img_place *place, struct img_error *err);
 void img_write_abandon (struct img_node *node, const struct img_place *place);
 /* As img_pwrite with IMG_IO_COMPRESS, in bounds (encoded.c). */
