@@ -34,6 +34,15 @@ text (const struct img_value *v, const char *key)
   return s ? s : "";
 }
 
+/* What a module says of itself for people; in JSON it stays as it is. */
+static const char *
+translated (const struct img_value *object, const char *key)
+{
+  const char *s = text (object, key);
+
+  return *s ? _(s) : s;
+}
+
 static void
 print_words (const char *label, const struct img_value *array)
 {
@@ -73,7 +82,7 @@ print_options (const char *label, const struct img_value *array)
       printf ("%s%s", k ? "|" : "", img_value_string (img_value_at (words, k)));
     if (*text (o, "default"))
       printf (_(" (default: %s)"), text (o, "default"));
-    printf (*text (o, "help") ? ": %s\n" : "%s\n", text (o, "help"));
+    printf (*text (o, "help") ? ": %s\n" : "%s\n", translated (o, "help"));
   }
 }
 
@@ -82,7 +91,7 @@ print_driver (const struct img_value *d, bool options)
 {
   printf ("  %s %s", text (d, "kind"), text (d, "name"));
   if (*text (d, "longname"))
-    printf (": %s", text (d, "longname"));
+    printf (": %s", translated (d, "longname"));
   if (*text (d, "version"))
     printf (", %s", text (d, "version"));
   putchar ('\n');

@@ -4,7 +4,9 @@
 #include <config.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <blkimg/blkimg.h>
 
@@ -26,6 +28,17 @@ argument_name (const struct opt *row, char *buf, size_t size)
     used += (size_t) snprintf (buf + used, size - used, "%s%s", i ? "|" : "", row->words[i]);
 }
 
+/* The columns it takes on a terminal; its bytes where it is no text of this locale. */
+static int
+display_width (const char *text)
+{
+  wchar_t wide[200];
+  size_t n = mbstowcs (wide, text, sizeof wide / sizeof *wide);
+  int width = n < sizeof wide / sizeof *wide ? wcswidth (wide, n) : -1;
+
+  return width < 0 ? (int) strlen (text) : width;
+}
+
 static void
 print_row (const struct opt *row)
 {
@@ -44,10 +57,11 @@ print_row (const struct opt *row)
     n += snprintf (left + n, sizeof left - (size_t) n, "%s%s%s",
                    optional ? "[=" : row->name ? "=" : " ", arg, optional ? "]" : "");
   }
-  if (n > HELP_COLUMN - 2)
+  int width = display_width (left);
+  if (width > HELP_COLUMN - 2)
     printf ("%s\n%*s", left, HELP_COLUMN, "");
   else
-    printf ("%-*s", HELP_COLUMN, left);
+    printf ("%s%*s", left, HELP_COLUMN - width, "");
   printf ("%s\n", _(row->help));
 }
 
