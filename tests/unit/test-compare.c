@@ -59,7 +59,7 @@ compare (struct img_node *a, struct img_node *b, unsigned workers, bool strict)
 {
   struct img_error err = IMG_ERROR_INIT;
   struct img_compare result;
-  struct img_compare_opts opts = { sizeof opts, workers, strict, NULL };
+  struct img_compare_opts opts = { .struct_size = sizeof opts, .workers = workers, .strict = strict };
   int r = img_compare (a, b, &opts, &result, &err);
   ck_assert_msg (r == 0, "%s", err.message);
   return result;
@@ -170,7 +170,7 @@ START_TEST (first_event_wins)
   for (unsigned workers = 1; workers < 9; workers++) {
     struct img_error err = IMG_ERROR_INIT;
     struct img_compare got;
-    struct img_compare_opts opts = { sizeof opts, workers, false, NULL };
+    struct img_compare_opts opts = { .struct_size = sizeof opts, .workers = workers };
     struct img_node *a = fake_mem_new (ROOM, MEM_CAP, IMG_OPEN_RDWR);
     struct img_node *b = fake_mem_new (ROOM, MEM_CAP, IMG_OPEN_RDWR);
     put (a, bytes, 0, ROOM);
@@ -204,7 +204,7 @@ START_TEST (status_failure)
 {
   struct img_error err = IMG_ERROR_INIT;
   struct img_compare got;
-  struct img_compare_opts opts = { sizeof opts, 0, false, NULL };
+  struct img_compare_opts opts = { .struct_size = sizeof opts };
   struct img_node *a = fake_mem_new (ROOM, MEM_CAP, IMG_OPEN_RDWR);
   struct img_node *b = fake_mem_new (ROOM, MEM_CAP, IMG_OPEN_RDWR);
   fake_driver (a)->map = broken_map;
@@ -221,7 +221,9 @@ START_TEST (cancel)
   static uint8_t bytes[ROOM] = { 1 };
   struct img_error err = IMG_ERROR_INIT;
   struct img_compare got;
-  struct img_compare_opts opts = { sizeof opts, 3, false, img_progress_new () };
+  struct img_compare_opts opts = {
+    .struct_size = sizeof opts, .workers = 3, .progress = img_progress_new ()
+  };
   struct img_node *a = fake_mem_new (ROOM, MEM_CAP, IMG_OPEN_RDWR);
   put (a, bytes, 0, ROOM);
   ck_assert_int_eq (img_compare (a, a, &opts, &got, &err), 0);
