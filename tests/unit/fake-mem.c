@@ -62,6 +62,8 @@ fake_free (struct img_node *node)
   free ((void *) node->driver);
   free (node->priv);
   free (node->filename);
+  free (node->backing_name);
+  free (node->backing_format);
   free (node);
 }
 

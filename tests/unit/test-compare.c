@@ -59,7 +59,9 @@ compare (struct img_node *a, struct img_node *b, unsigned workers, bool strict)
 {
   struct img_error err = IMG_ERROR_INIT;
   struct img_compare result;
-  struct img_compare_opts opts = { .struct_size = sizeof opts, .workers = workers, .strict = strict };
+  struct img_compare_opts opts = {
+    .struct_size = sizeof opts, .workers = workers, .strict = strict
+  };
   int r = img_compare (a, b, &opts, &result, &err);
   ck_assert_msg (r == 0, "%s", err.message);
   return result;
