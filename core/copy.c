@@ -11,6 +11,7 @@
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
+#include "core/crypt.h"
 #include "core/i18n.h"
 #include "core/pool.h"
 #include "core/progress.h"
@@ -70,24 +71,13 @@ cut_work (struct copy_job *job, unsigned n)
   job->grain = img_div_up (grain, job->unit) * job->unit;
 }
 
-/* Space that was taken ahead deciphers to noise. */
-static bool
-is_noise (struct img_node *node)
-{
-  struct img_extent ext;
-  struct img_error err = IMG_ERROR_INIT;
-  return node->limits.crypt_unit != 0 && atomic_load (&node->size) > 0
-         && (img_map (node, 0, atomic_load (&node->size), &ext, 1, &err) < 1
-             || ext.kind == IMG_EXTENT_DATA);
-}
-
 /* Does NODE, which we just made, read as zero?  A plain format shows what its file holds, and a
  * device or an export is only new to us. */
 static bool
 made_blank (struct img_node *node)
 {
   uint32_t caps = node->driver->caps;
-  if (!(node->flags & IMG_OPEN_NEW) || !(caps & IMG_CAP_ZERO_INIT) || is_noise (node))
+  if (!(node->flags & IMG_OPEN_NEW) || !(caps & IMG_CAP_ZERO_INIT) || img_crypt_noise (node, 0))
     return false;
   return !(caps & IMG_CAP_PLAIN) || made_blank (node->children[0].node);
 }

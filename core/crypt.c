@@ -83,6 +83,17 @@ img_crypt_possible (const struct img_node *node)
   return node->driver->crypt && img_is_pow2 (unit) && unit >= 512 && unit <= IMG_CRYPT_UNIT_MAX;
 }
 
+bool
+img_crypt_noise (struct img_node *node, uint64_t offset)
+{
+  struct img_extent ext;
+  struct img_error err = IMG_ERROR_INIT;
+  uint64_t size = atomic_load (&node->size);
+  if (node->limits.crypt_unit == 0 || offset >= size)
+    return false;
+  return img_map (node, offset, size - offset, &ext, 1, &err) < 1 || ext.kind == IMG_EXTENT_DATA;
+}
+
 /* ---- reading ---- */
 
 static int

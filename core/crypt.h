@@ -9,6 +9,9 @@
 
 /* Whether NODE's driver may speak of ciphertext at all. */
 bool img_crypt_possible (const struct img_node *node);
+/* Whether space that was taken ahead begins at OFFSET of a new part of NODE: its zeroes decipher to
+ * noise. */
+bool img_crypt_noise (struct img_node *node, uint64_t offset);
 /* The guest bytes of EXT, which is DATA with IMG_EXTENT_ENCRYPTED. */
 int img_crypt_read (struct img_node *node, const struct img_extent *ext, uint8_t *buf,
                     struct img_error *err);

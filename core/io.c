@@ -298,7 +298,8 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
   return 0;
 }
 
-/* What a format gained may show what its last unit or a longer backing image holds there. */
+/* What a format gained may show what its last unit or a longer backing image holds there; space
+ * that was taken ahead, what its encryption makes of zeroes. */
 int
 img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
                      struct img_error *err)
@@ -314,10 +315,13 @@ img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
   uint64_t unit = img_max (node->limits.alloc_unit, node->limits.encode_unit);
   if (!img_round_up (before, img_max (unit, 1), &end))
     end = size;
+  bool noise = img_crypt_noise (node, end);
   if (node->backing)
     end = img_max (end, atomic_load (&node->backing->size));
-  end = img_min (end, size);
-  return end > before ? img_io_zero (node, before, end - before, IMG_IO_UNMAP, err) : 0;
+  end = noise ? size : img_min (end, size);
+  if (end <= before)
+    return 0;
+  return img_io_zero (node, before, end - before, noise ? 0 : IMG_IO_UNMAP, err);
 }
 
 int

@@ -40,7 +40,7 @@ struct piece {
   unsigned depth;
   bool defined;
   bool open;             /* all layers were asked, and it is defined in none */
-  struct img_extent ext; /* when defined; may begin before the piece */
+  struct img_extent ext; /* of the layer that defines it or was asked last; may begin before it */
 };
 
 struct img_walk {
@@ -166,13 +166,13 @@ next_piece (struct img_walk *w, struct img_error *err)
     limit = img_min (limit, ext->offset + ext->length);
     if (ext->kind != IMG_EXTENT_UNALLOC) {
       p->defined = true;
-      p->ext = *ext;
       break;
     }
     w->limit[i] = limit;
   }
   p->open = i == w->n_layers;
   p->depth = p->defined ? i : i - 1; /* the last one that was asked */
+  p->ext = w->layers[p->depth].ext[w->layers[p->depth].i];
   p->offset = w->pos;
   p->length = limit - w->pos;
   w->pos = limit;
@@ -283,22 +283,17 @@ piece_block (struct img_walk *w, struct img_block *b, struct img_error *err)
   const struct piece *p = &w->piece;
   struct img_node *node = w->layers[p->depth].node;
   *b = (struct img_block) { p->offset, p->length, p->offset, node, node, 0, p->depth };
-  if (!p->defined) {
-    /* A layer that ends before hides what stands below the walk. */
-    if (w->stops)
-      b->flags = p->open ? 0 : IMG_BLOCK_ZERO | IMG_BLOCK_PRESENT;
-    else
-      b->flags = IMG_BLOCK_ZERO;
-    return 0;
-  }
   struct img_extent ext = p->ext;
   ext.host_offset += p->offset - ext.offset;
   ext.offset = p->offset;
   ext.length = p->length;
-  b->flags = IMG_BLOCK_PRESENT;
+  b->flags = p->defined ? IMG_BLOCK_PRESENT : 0;
   bool self = img_moves_bytes (node);
-  if (ext.kind == IMG_EXTENT_ZERO) {
-    b->flags |= IMG_BLOCK_ZERO;
+  if (!p->defined || ext.kind == IMG_EXTENT_ZERO) {
+    if (p->defined || !w->stops)
+      b->flags |= IMG_BLOCK_ZERO;
+    else if (!p->open) /* a layer that ends before hides what stands below the walk */
+      b->flags |= IMG_BLOCK_ZERO | IMG_BLOCK_PRESENT;
     if (self || (ext.flags & IMG_EXTENT_HOST)) {
       b->flags |= IMG_BLOCK_HOST;
       b->host_offset = ext.host_offset;

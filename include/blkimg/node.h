@@ -118,7 +118,8 @@ enum img_extent_kind {
   IMG_EXTENT_SPECIAL  /* only the driver's pread can make it: compressed */
 };
 enum {
-  IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA */
+  IMG_EXTENT_HOST = 1,       /* host_offset and child are valid although kind is not DATA: the
+                                place that is kept for it */
   IMG_EXTENT_COMPRESSED = 2, /* SPECIAL because of compression */
   IMG_EXTENT_ENCRYPTED = 4,  /* DATA: `child` holds ciphertext; SPECIAL: because of encryption */
   /* DATA of a layer that adds nothing of its own: a hole of the child is a hole here, not data that

@@ -24,6 +24,9 @@ qcow2_downgrade_judge (struct qcow2 *q, struct img_error *err)
                                           PRIx64 " set"), q->h.incompat);
   if (q->h.crypt_method == QCOW2_CRYPT_LUKS)
     return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with LUKS encryption"));
+  if (q->crypt && qcow2_backed (q)) /* zero clusters would become zeroes in the file */
+    return img_error_set (err, ENOTSUP, _("Cannot downgrade an encrypted image with a backing"
+                                          " file"));
   int r = qcow2_snapshots_read (q, &all, err);
   for (uint32_t i = 0; r == 0 && i < all.n; i++)
     if (all.v[i].vm_state_size > UINT32_MAX || all.v[i].disk_size != q->h.size)

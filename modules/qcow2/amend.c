@@ -3,8 +3,8 @@
  *
  * What can be refused is refused before anything changes.  Then, one after the other, each step
  * leaving a sound image: to version 3; refcount width; data file and lazy refcounts; size; to
- * version 2.  Refuses: another backing file, which is rebase's; a raw data file where there was
- * none.
+ * version 2.  Passphrases are changed by themselves (crypt.c).  Refuses: another backing file,
+ * which is rebase's; a raw data file where there was none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,7 @@ const struct img_optdesc qcow2_amend_opts[] = {
   { "refcount_bits", IMG_OPT_NUMBER, NULL, NULL, N_("Width of a reference count entry in bits"),
     0 },
   { "size", IMG_OPT_SIZE, NULL, NULL, N_("Virtual disk size"), 0 },
+  LUKS_AMEND_OPTS ("encrypt."),
   IMG_OPT_END
 };
 
@@ -178,11 +179,30 @@ before_size (struct qcow2 *q, const struct img_amend *amend, struct wish *wish,
   return amend_header (q, wish, err);
 }
 
+/* How many options are about passphrases. */
+static size_t
+count_keys (const struct img_opts *opts)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < img_opts_count (opts); i++) {
+    const char *key, *value;
+    img_opts_pair (opts, i, &key, &value);
+    n += strncmp (key, "encrypt.", 8) == 0;
+  }
+  return n;
+}
+
 int
 qcow2_amend (struct img_node *node, const struct img_amend *amend, struct img_error *err)
 {
   struct qcow2 *q = img_node_priv (node);
   struct wish wish;
+  size_t keys = count_keys (amend->opts);
+  if (keys && keys < img_opts_count (amend->opts)) /* no half of it may fail behind the other */
+    return img_error_set (err, EINVAL, _("passphrases and other options are amended one after the"
+                                         " other"));
+  if (keys)
+    return qcow2_crypt_amend (q, amend, err);
   pthread_rwlock_wrlock (&q->lock);
   int r = before_size (q, amend, &wish, err);
   pthread_rwlock_unlock (&q->lock);

@@ -340,7 +340,7 @@ read_changed (struct qcow2 *q, uint8_t *buf, uint64_t *length, uint64_t offset,
     return -1;
   *length = ext.length;
   if (ext.kind == IMG_EXTENT_DATA)
-    return img_pread (q->data, buf, ext.length, ext.host_offset, 0, err);
+    return qcow2_crypt_read (q, buf, ext.length, offset, ext.host_offset, err);
   if (ext.kind != IMG_EXTENT_ZERO)
     return img_error_set (err, EIO, _("cluster at guest offset 0x%" PRIx64 " is not compressed"),
                           offset);

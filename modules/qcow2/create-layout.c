@@ -54,11 +54,14 @@ qcow2_layout_place (struct qcow2_layout *l, const struct qcow2_options *o, uint6
   l->l1_clusters = img_div_up (l->l1_entries * 8, cluster);
   l->l2_tables = img_min (tables, l->l1_entries);
   l->data_clusters = clusters;
-  place_refcounts (l, o, 1 + l->l1_clusters + l->l2_tables + l->data_clusters);
+  if (o->crypt_method == QCOW2_CRYPT_LUKS)
+    l->crypto_clusters = img_div_up (luks_length (&o->luks), cluster);
+  place_refcounts (l, o, 1 + l->l1_clusters + l->crypto_clusters + l->l2_tables + l->data_clusters);
   l->reftable_offset = cluster;
   l->block_offset = l->reftable_offset + (l->reftable_clusters << bits);
   l->l1_offset = l->block_offset + (l->blocks << bits);
-  l->l2_offset = l->l1_offset + (l->l1_clusters << bits);
+  l->crypto_offset = l->l1_offset + (l->l1_clusters << bits);
+  l->l2_offset = l->crypto_offset + (l->crypto_clusters << bits);
   l->data_offset = l->l2_offset + (l->l2_tables << bits);
   if (!img_add (l->data_offset, l->data_clusters << bits, &l->end)
       || l->end > QCOW2_OFFSET_MASK)

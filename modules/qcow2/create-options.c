@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* create-options.c - the create options: their table, their values, what excludes what.
  *
- * The messages are those that people know from qemu-img.  Refuses encryption: not written yet.
+ * The messages are those that people know from qemu-img.
  */
 #include <string.h>
 
@@ -14,10 +14,13 @@ static const char *const compression_words[] = { "zlib", "zstd", NULL };
 
 /* In the order in which `Formatting` prints them. */
 const struct img_optdesc qcow2_create_opts[] = {
-  { "encryption", IMG_OPT_BOOL, NULL, NULL, N_ ("Encrypt the image (not supported yet)"),
-    IMG_OPTF_HIDDEN },
-  { "encrypt.*", IMG_OPT_STRING, NULL, NULL, N_ ("Encryption parameters (not supported yet)"),
-    IMG_OPTF_HIDDEN },
+  { "encryption", IMG_OPT_BOOL, NULL, NULL,
+    N_ ("Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)"), 0 },
+  { "encrypt.format", IMG_OPT_ENUM, NULL, qcow2_crypt_words,
+    N_ ("Encrypt the image, format choices: 'aes', 'luks'"), 0 },
+  { "encrypt.key-secret", IMG_OPT_STRING, NULL, NULL,
+    N_ ("ID of secret providing qcow AES key or LUKS passphrase"), 0 },
+  LUKS_CREATE_OPTS ("encrypt."),
   { "cluster_size", IMG_OPT_SIZE, "65536", NULL,
     N_ ("Cluster size in bytes, a power of two from 512 to 2M"), 0 },
   { "extended_l2", IMG_OPT_BOOL, "off", NULL,
@@ -42,18 +45,44 @@ const struct img_optdesc qcow2_create_opts[] = {
   IMG_OPT_END
 };
 
-static int
-refuse_encryption (const struct img_opts *opts, struct img_error *err)
+/* The first option of encryption that was given besides those of all formats, or NULL. */
+static const char *
+luks_option (const struct img_opts *opts)
 {
-  bool wanted = img_opts_bool (opts, "encryption");
   for (size_t i = 0; i < img_opts_count (opts); i++) {
     const char *key, *value;
     img_opts_pair (opts, i, &key, &value);
-    wanted |= strncmp (key, "encrypt.", 8) == 0;
+    if (strncmp (key, "encrypt.", 8) == 0 && strcmp (key, "encrypt.format") != 0
+        && strcmp (key, "encrypt.key-secret") != 0)
+      return key;
   }
-  if (wanted)
-    return img_error_set (err, ENOTSUP, _("Encrypted qcow2 images cannot be made yet"));
-  return 0;
+  return NULL;
+}
+
+static int
+parse_encryption (struct qcow2_options *o, const struct img_opts *opts, struct img_error *err)
+{
+  bool old = img_opts_bool (opts, "encryption");
+  int format = img_opts_choice (opts, "encrypt.format", qcow2_crypt_words);
+  const char *more = luks_option (opts);
+  o->secret = img_opts_string (opts, "encrypt.key-secret");
+  if (old && format >= 0)
+    return img_error_set (err, EINVAL, _("'encrypt.format' and its alias 'encryption' can't be used"
+                                         " at the same time"));
+  if (format < 0 && !old && (more || o->secret))
+    return img_error_set (err, EINVAL, _("Parameter '%s' is missing"), "encrypt.format");
+  o->crypt_method = old ? QCOW2_CRYPT_AES : (uint32_t) (format + 1);
+  if (o->crypt_method == QCOW2_CRYPT_LUKS)
+    return luks_params_from (&o->luks, opts, "encrypt.", err);
+  return more ? img_error_set (err, EINVAL, _("Parameter '%s' is unexpected"), more) : 0;
+}
+
+int
+qcow2_options_secret (const struct qcow2_options *o, struct img_error *err)
+{
+  if (o->crypt_method == QCOW2_CRYPT_NONE || o->secret)
+    return 0;
+  return img_error_set (err, EINVAL, _("Parameter 'encrypt.key-secret' is required for cipher"));
 }
 
 int
@@ -75,7 +104,7 @@ qcow2_options_parse (struct qcow2_options *o, const struct img_opts *opts, struc
     .backing_format = img_opts_string (opts, "backing_fmt"),
     .data_file = img_opts_string (opts, "data_file"),
   };
-  if (refuse_encryption (opts, err) < 0)
+  if (parse_encryption (o, opts, err) < 0)
     return -1;
   if (!img_is_pow2 (cluster) || cluster < 1u << QCOW2_MIN_CLUSTER_BITS
       || cluster > 1u << QCOW2_MAX_CLUSTER_BITS)
@@ -122,7 +151,7 @@ check_version (const struct qcow2_options *o, struct img_error *err)
 int
 qcow2_options_check (const struct qcow2_options *o, struct img_error *err)
 {
-  if (check_version (o, err) < 0)
+  if (check_version (o, err) < 0 || qcow2_options_secret (o, err) < 0)
     return -1;
   if (o->backing && o->prealloc != IMG_PREALLOC_OFF && !o->extended)
     return img_error_set (err, EINVAL, _("Backing file and preallocation can only be used at the"

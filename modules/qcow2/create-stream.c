@@ -129,13 +129,13 @@ emit (struct stream *s, struct img_node *file, struct img_error *err)
 }
 
 static int
-judge (const struct stream *s, const struct img_opts *opts, struct img_error *err)
+judge (const struct stream *s, struct img_error *err)
 {
-  const char *what = s->o.data_file                        ? "data_file"
-                     : s->o.prealloc != IMG_PREALLOC_OFF   ? "preallocation"
-                     : s->o.backing                        ? "backing_file"
-                     : img_opts_get (opts, "encrypt.format") ? "encrypt.format"
-                                                             : NULL;
+  const char *what = s->o.data_file                      ? "data_file"
+                     : s->o.prealloc != IMG_PREALLOC_OFF ? "preallocation"
+                     : s->o.backing                      ? "backing_file"
+                     : s->o.crypt_method                 ? "encryption"
+                                                         : NULL;
   if (what == NULL)
     return 0;
   return img_error_set (err, ENOTSUP, _("the option '%s' does not go with a stream"), what);
@@ -147,7 +147,7 @@ qcow2_lay_out (struct img_create *c, struct img_layout *layout, struct img_error
   struct stream s = { .runs = IMG_VEC_INIT };
   uint64_t size = c->size;
   if (qcow2_options_parse (&s.o, c->opts, err) < 0 || qcow2_options_check (&s.o, err) < 0
-      || judge (&s, c->opts, err) < 0 || qcow2_round_size (&size, err) < 0)
+      || judge (&s, err) < 0 || qcow2_round_size (&size, err) < 0)
     return -1;
   s.l2_bits = s.o.cluster_bits - (s.o.extended ? 4 : 3);
   if (find_runs (&s, layout, err) < 0 || place (&s, size, err) < 0

@@ -19,6 +19,9 @@ write_tables (struct qcow2_emit *e, const struct qcow2_layout *l, const struct q
 {
   uint64_t cluster = 1ull << l->cluster_bits;
   uint64_t first = l->data_clusters ? l->data_offset : 0, unallocated = 0;
+  /* What the key would make of a file's zeroes is noise. */
+  if (o->crypt_method != QCOW2_CRYPT_NONE && o->version >= 3 && !o->extended)
+    first |= QCOW2_ZERO;
   if (qcow2_emit_seek (e, l->reftable_offset, err) < 0
       || qcow2_emit_entries (e, l->blocks, l->block_offset, cluster, NULL, err) < 0
       || qcow2_emit_seek (e, l->block_offset, err) < 0
@@ -58,6 +61,10 @@ qcow2_create_header (struct img_create *c, const struct qcow2_layout *l,
     .backing_name = (char *) o->backing,
     .backing_format = (char *) o->backing_format,
     .data_file = (char *) o->data_file,
+    .crypt_method = o->crypt_method,
+    .has_crypto = l->crypto_clusters > 0,
+    .crypto_offset = l->crypto_offset,
+    .crypto_length = l->crypto_clusters ? luks_length (&o->luks) : 0,
   };
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
@@ -69,6 +76,27 @@ qcow2_create_header (struct img_create *c, const struct qcow2_layout *l,
   while (used > 512 && buf[used - 512] == 0 && !memcmp (buf + used - 512, buf + used - 511, 511))
     used -= 512;
   return img_pwrite (c->file, buf, used, 0, 0, err);
+}
+
+/* A new key, or whether there is one. */
+static int
+make_key (struct img_create *c, const struct qcow2_layout *l, const struct qcow2_options *o,
+          struct img_error *err)
+{
+  struct luks_at at = { c->file, l->crypto_offset };
+  struct luks_io io = luks_io_at (&at);
+  struct luks luks;
+  uint8_t *pass;
+  size_t n;
+  if (o->crypt_method == QCOW2_CRYPT_NONE)
+    return 0;
+  if (img_node_secret (c->file, o->secret, &pass, &n, err) < 0)
+    return -1;
+  int r = 0;
+  if (o->crypt_method == QCOW2_CRYPT_LUKS)
+    r = luks_create (&luks, &o->luks, &io, pass, n, NULL, err);
+  img_secret_free (pass, n);
+  return r;
 }
 
 /* The file in its full length, reading as zero.  A device has its space and someone's bytes. */
@@ -117,7 +145,7 @@ qcow2_create (struct img_create *c, struct img_error *err)
   struct qcow2_emit e = { .file = c->file, .buf = buf };
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
-  if (write_tables (&e, &l, &o, err) < 0)
+  if (write_tables (&e, &l, &o, err) < 0 || make_key (c, &l, &o, err) < 0)
     return -1;
   return qcow2_create_header (c, &l, &o, size, err);
 }

@@ -8,6 +8,8 @@
 
 #include <blkimg/module.h>
 
+#include "crypt.h"
+
 /* The create options, understood; create-options.c.  Strings belong to the option list. */
 struct qcow2_options {
   uint32_t version, cluster_bits, refcount_order;
@@ -15,22 +17,28 @@ struct qcow2_options {
   uint8_t compression;
   bool lazy, extended, data_file_raw, keep_data_file;
   const char *backing, *backing_format, *data_file;
+  uint32_t crypt_method;
+  const char *secret;
+  struct luks_params luks; /* of method LUKS */
 };
 
 /* Values only, each for itself. */
 int qcow2_options_parse (struct qcow2_options *o, const struct img_opts *opts,
                          struct img_error *err);
+/* Whether there is a secret where one is needed. */
+int qcow2_options_secret (const struct qcow2_options *o, struct img_error *err);
 /* What does not go together. */
 int qcow2_options_check (const struct qcow2_options *o, struct img_error *err);
 
-/* A new image: header, refcount table, refcount blocks, L1 table, L2 tables, guest clusters, each
- * part at the first cluster behind the one before; create-layout.c. */
+/* A new image: header, refcount table, refcount blocks, L1 table, encryption header, L2 tables,
+ * guest clusters, each part at the first cluster behind the one before; create-layout.c. */
 struct qcow2_layout {
   uint32_t cluster_bits;
   uint64_t guest_clusters, l1_entries, l1_clusters;
   uint64_t l2_tables, data_clusters; /* those that are in the file */
   uint64_t reftable_clusters, blocks; /* of the refcounts */
-  uint64_t reftable_offset, block_offset, l1_offset, l2_offset, data_offset, end;
+  uint64_t crypto_clusters;
+  uint64_t reftable_offset, block_offset, l1_offset, crypto_offset, l2_offset, data_offset, end;
 };
 
 /* TABLES, DATA: with all L2 tables, with all guest clusters.  EFBIG when the format's or the

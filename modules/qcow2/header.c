@@ -340,6 +340,10 @@ judge_tables (const struct qcow2_header *h, uint64_t file_size, unsigned flags,
   if (bytes == 0 && !(flags & IMG_OPEN_CHECK))
     return img_error_set (err, EINVAL, _("Image does not contain a reference count table"));
   /* Reading does without refcounts; only who needs them minds where the table is. */
+  if (h->has_crypto
+      && judge_table (h, _("encryption header"), h->crypto_offset, h->crypto_length, file_size,
+                      err) < 0)
+    return -1;
   if (judge_table (h, _("reference count table"), h->reftable_offset, bytes,
                    flags & IMG_OPEN_RDWR ? file_size : UINT64_MAX, err) < 0)
     return -1;
@@ -363,6 +367,11 @@ judge (const struct qcow2_header *h, uint64_t file_size, unsigned flags, struct 
   if (h->crypt_method > QCOW2_CRYPT_LUKS)
     return img_error_set (err, ENOTSUP, _("Unsupported encryption method %" PRIu32),
                           h->crypt_method);
+  if (h->has_crypto != (h->crypt_method == QCOW2_CRYPT_LUKS))
+    return h->has_crypto
+             ? img_error_set (err, EINVAL, _("there is an encryption header extension, but the"
+                                             " encryption is not LUKS"))
+             : img_error_set (err, EINVAL, _("the encryption header extension is missing"));
   if (type_bit != (h->compression_type != 0))
     return img_error_set (err, EINVAL, _("the compression type bit and the compression type %u"
                                          " contradict each other"), h->compression_type);

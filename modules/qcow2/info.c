@@ -28,18 +28,6 @@ bitmaps_info (struct qcow2 *q, struct img_value *specific, struct img_error *err
   return r;
 }
 
-static int
-encrypt_info (struct qcow2 *q, struct img_value *specific, struct img_error *err)
-{
-  if (q->h.crypt_method == QCOW2_CRYPT_NONE)
-    return 0;
-  struct img_value *v = img_value_add_object (specific, "encrypt");
-  if (q->h.crypt_method == QCOW2_CRYPT_LUKS)
-    return qcow2_luks_info (q, v, err);
-  img_value_set_string (v, "format", "aes");
-  return 0;
-}
-
 int
 qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct img_error *err)
 {
@@ -58,8 +46,8 @@ qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct img_
   if (bitmaps_info (q, v, err) < 0)
     return -1;
   img_value_set_uint (v, "refcount-bits", 1u << h->refcount_order);
-  if (encrypt_info (q, v, err) < 0)
-    return -1;
+  if (q->crypt)
+    qcow2_crypt_info (q, img_value_add_object (v, "encrypt"));
   if (h->incompat & QCOW2_INCOMPAT_DATA_FILE) {
     if (h->data_file)
       img_value_set_string (v, "data-file", h->data_file);

@@ -93,6 +93,7 @@ struct out {
   uint64_t pos, end; /* guest: [.., pos) is answered, end is the end of the question */
   uint64_t hole, hole_end; /* of the file, where L2 tables need not be read */
   uint32_t child;
+  uint32_t data, kept; /* flags of extents with data, and of others that have a host cluster */
 };
 
 static inline bool
@@ -182,11 +183,10 @@ map_subclusters (const struct qcow2 *q, struct out *out, uint64_t guest, uint64_
         break;
     uint64_t at = guest + i * sub, length = n * sub;
     if (kind == 1)
-      room = emit (out, at, length, IMG_EXTENT_DATA, 0, host + i * sub);
-    else if (kind == 2 && host != UINT64_MAX)
-      room = emit (out, at, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host + i * sub);
+      room = emit (out, at, length, IMG_EXTENT_DATA, out->data, host + i * sub);
     else
-      room = emit (out, at, length, kind ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC, 0, 0);
+      room = emit (out, at, length, kind ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC,
+                   host != UINT64_MAX ? out->kept : 0, host + i * sub);
   }
   return room ? 0 : 1;
 }
@@ -248,12 +248,11 @@ map_run (const struct qcow2 *q, struct out *out, const uint8_t *p, uint32_t n, u
   *count = run_length (p, n, q->l2_entry_size, entry & ~QCOW2_COPIED, bitmap, step);
   uint64_t length = *count * q->cluster_size;
   if (kind == QCOW2_NORMAL)
-    room = emit (out, guest, length, IMG_EXTENT_DATA, 0, host);
-  else if (kind == QCOW2_ZERO_ALLOC)
-    room = emit (out, guest, length, IMG_EXTENT_ZERO, IMG_EXTENT_HOST, host);
+    room = emit (out, guest, length, IMG_EXTENT_DATA, out->data, host);
   else
     room = emit (out, guest, length,
-                      kind == QCOW2_ZERO_PLAIN ? IMG_EXTENT_ZERO : IMG_EXTENT_UNALLOC, 0, 0);
+                 kind == QCOW2_UNALLOCATED ? IMG_EXTENT_UNALLOC : IMG_EXTENT_ZERO,
+                 has_host ? out->kept : 0, host);
   return !room;
 }
 
@@ -327,6 +326,8 @@ qcow2_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_e
   struct out out = {
     .ext = ext, .max = n, .pos = offset, .end = offset + length,
     .child = q->data_child,
+    .data = q->crypt ? IMG_EXTENT_ENCRYPTED : 0,
+    .kept = q->crypt ? 0 : IMG_EXTENT_HOST, /* nobody finds anything there */
   };
   int r = 0;
   pthread_rwlock_rdlock (&q->lock);

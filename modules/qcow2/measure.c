@@ -84,7 +84,9 @@ qcow2_measure (struct img_measure *m, struct img_error *err)
   struct qcow2_options o;
   struct qcow2_layout l;
   uint64_t size = m->source ? img_size (m->source) : m->size, needed = 0;
-  if (qcow2_options_parse (&o, m->opts, err) < 0 || qcow2_round_size (&size, err) < 0)
+  if (qcow2_options_parse (&o, m->opts, err) < 0
+      || (o.crypt_method == QCOW2_CRYPT_LUKS && qcow2_options_secret (&o, err) < 0)
+      || qcow2_round_size (&size, err) < 0)
     return -1;
   if (qcow2_layout_make (&l, &o, size, true, true, err) < 0)
     return img_error_set (err, EFBIG, _("The image size is too large (try using a larger cluster"

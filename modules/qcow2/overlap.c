@@ -153,6 +153,8 @@ fixed (const struct qcow2 *q, uint64_t cluster)
     return _("the refcount table");
   if (at - h->l1_offset < l1)
     return _("the L1 table");
+  if (h->has_crypto && at >= h->crypto_offset && at - h->crypto_offset < h->crypto_length)
+    return _("the encryption header");
   if (h->n_snapshots && at == h->snapshots_offset)
     return _("the snapshot table");
   return NULL;

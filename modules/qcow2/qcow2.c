@@ -2,7 +2,7 @@
 /* qcow2: QEMU's image format, versions 2 and 3, after docs/interop/qcow2.txt of QEMU.
  *
  * This file is the driver table, open and close; qcow2.h says which file does what.  Refuses, by
- * name: unknown incompatible features, encrypted images, writing to images marked corrupt or dirty.
+ * name: unknown incompatible features, writing to images marked corrupt or dirty.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +19,10 @@ enum {
 };
 
 static const struct img_optdesc open_opts[] = {
+  { "encrypt.format", IMG_OPT_ENUM, NULL, qcow2_crypt_words,
+    N_("the encryption that the image must have"), 0 },
+  { "encrypt.key-secret", IMG_OPT_STRING, NULL, NULL,
+    N_("id of the secret that the image is encrypted with"), 0 },
   { "cache-size", IMG_OPT_SIZE, NULL, NULL, N_("memory for all cached tables"), 0 },
   { "l2-cache-size", IMG_OPT_SIZE, NULL, NULL,
     N_("memory for cached L2 tables (2M; readers 512K)"), 0 },
@@ -57,17 +61,6 @@ set_geometry (struct qcow2 *q)
   img_node_set_size (q->node, h->size);
   img_node_limits_mut (q->node)->alloc_unit = 1u << q->sub_bits;
   img_node_limits_mut (q->node)->encode_unit = (uint32_t) q->cluster_size;
-}
-
-/* Encryption comes in a later version; facts and checks need no key. */
-static int
-refuse_encryption (const struct qcow2 *q, struct img_error *err)
-{
-  if (q->h.crypt_method == QCOW2_CRYPT_NONE || (q->flags & (IMG_OPEN_NO_IO | IMG_OPEN_CHECK)))
-    return 0;
-  return img_error_set (err, ENOTSUP, _("the image is encrypted (%s): this version cannot read"
-                                        " encrypted images"),
-                        q->h.crypt_method == QCOW2_CRYPT_LUKS ? "LUKS" : "AES");
 }
 
 static int
@@ -148,6 +141,7 @@ release (struct qcow2 *q)
   qcow2_reader_drop (q);
   qcow2_writer_free (q->writer);
   qcow2_decompress_free (q->decompress);
+  qcow2_crypt_free (q->crypt);
   qcow2_cache_free (q->l2_cache);
   qcow2_cache_free (q->rb_cache);
   free (q->l1);
@@ -159,9 +153,11 @@ release (struct qcow2 *q)
 static int
 open_all (struct qcow2 *q, const struct img_opts *opts, struct img_error *err)
 {
-  if (qcow2_header_read (&q->h, q->file, q->flags, err) < 0 || refuse_encryption (q, err) < 0)
+  if (qcow2_header_read (&q->h, q->file, q->flags, err) < 0)
     return -1;
   set_geometry (q);
+  if (qcow2_crypt_open (q, opts, err) < 0)
+    return -1;
   if (q->h.backing_name
       && img_node_set_backing (q->node, q->h.backing_name, q->h.backing_format, err) < 0)
     return -1;
@@ -229,6 +225,7 @@ static const struct img_driver qcow2_driver = {
   .get_info = qcow2_get_info,
   .map = qcow2_map,
   .pread = qcow2_pread,
+  .crypt = qcow2_crypt,
   .reserve = qcow2_reserve,
   .commit = qcow2_commit,
   .abandon = qcow2_abandon,

@@ -180,6 +180,7 @@ void qcow2_cache_forget_all (struct qcow2_cache *cache);
 struct qcow2_writer;     /* write.h */
 struct qcow2_decompress; /* compressed.c */
 struct qcow2_bits;       /* bitmap.h */
+struct qcow2_crypt;      /* crypt.c */
 
 struct qcow2 {
   struct img_node *node;
@@ -209,6 +210,7 @@ struct qcow2 {
   struct qcow2_decompress *decompress; /* made on first use under `lazy` */
   pthread_mutex_t lazy;
   struct qcow2_writer *writer; /* NULL when read-only */
+  struct qcow2_crypt *crypt;   /* NULL: the image is not encrypted */
 
   struct qcow2_bits *reader; /* bitmap-ops.c: the bitmap that is being read, or NULL */
   char *reader_name;
@@ -330,8 +332,22 @@ void qcow2_bitmaps_free (struct qcow2_bitmaps *b);
 /* Forgets what bitmap is being read. */
 void qcow2_reader_drop (struct qcow2 *q);
 
-/* Facts of the LUKS header that h->crypto_offset points to, as `info` shows them. */
-int qcow2_luks_info (struct qcow2 *q, struct img_value *object, struct img_error *err);
+/* ---- encryption ---- */
+
+extern const char *const qcow2_crypt_words[]; /* of encrypt.format; index = method - 1 */
+/* Reads what the header points to and unlocks it when OPTS have a secret; sets q->crypt. */
+int qcow2_crypt_open (struct qcow2 *q, const struct img_opts *opts, struct img_error *err);
+void qcow2_crypt_free (struct qcow2_crypt *c); /* NULL allowed */
+void qcow2_crypt_info (const struct qcow2 *q, struct img_value *object);
+/* Passphrases are added and taken away. */
+int qcow2_crypt_amend (struct qcow2 *q, const struct img_amend *amend, struct img_error *err);
+/* Guest bytes that lie at HOST as they are, whether or not they begin with a sector. */
+int qcow2_crypt_read (struct qcow2 *q, uint8_t *buf, uint64_t length, uint64_t guest,
+                      uint64_t host, struct img_error *err);
+/* Ciphertext in BUF that lay at FROM becomes what is to lie at TO, if that makes a difference;
+ * whole sectors of an encrypted image. */
+int qcow2_crypt_moved (struct qcow2 *q, uint8_t *buf, uint64_t length, uint64_t guest,
+                       uint64_t from, uint64_t to, struct img_error *err);
 
 /* ---- driver callbacks, reading side ---- */
 
@@ -344,6 +360,8 @@ int qcow2_pread (struct img_node *node, void *buf, uint64_t length, uint64_t off
 int qcow2_packed_read (struct qcow2 *q, uint64_t entry, uint64_t guest, uint8_t *buf,
                        struct img_error *err);
 void qcow2_decompress_free (struct qcow2_decompress *d);
+int qcow2_crypt (struct img_node *node, bool encrypt, void *buf, uint64_t length, uint64_t offset,
+                 uint64_t host, struct img_error *err);
 int qcow2_get_info (struct img_node *node, struct img_driver_info *info, struct img_error *err);
 int qcow2_check (struct img_node *node, struct img_check *check, unsigned repair,
                  struct img_error *err);

@@ -23,10 +23,10 @@ read_host (struct qcow2 *q, uint8_t *buf, uint64_t length, uint64_t host, struct
   return n ? img_pread (q->file, buf, n, host, 0, err) : 0;
 }
 
-/* The subclusters that BITMAP says are allocated. */
+/* The subclusters of the cluster at GUEST that BITMAP says are allocated. */
 static int
-copy_allocated (struct qcow2 *q, uint8_t *buf, uint64_t from, uint64_t to, uint32_t bitmap,
-                struct img_error *err)
+copy_allocated (struct qcow2 *q, uint8_t *buf, uint64_t guest, uint64_t from, uint64_t to,
+                uint32_t bitmap, struct img_error *err)
 {
   for (unsigned i = 0, n; i < QCOW2_SUBCLUSTERS; i += n) {
     bool set = bitmap >> i & 1;
@@ -35,6 +35,7 @@ copy_allocated (struct qcow2 *q, uint8_t *buf, uint64_t from, uint64_t to, uint3
     uint64_t at = (uint64_t) i << q->sub_bits, length = (uint64_t) n << q->sub_bits;
     if (set
         && (read_host (q, buf, length, from + at, err) < 0
+            || (q->crypt && qcow2_crypt_moved (q, buf, length, guest + at, from + at, to + at, err))
             || img_pwrite (q->file, buf, length, to + at, 0, err) < 0))
       return -1;
   }
@@ -53,9 +54,10 @@ copy_cluster (struct qcow2 *q, uint64_t guest, uint64_t entry, uint64_t to, uint
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   if (kind != QCOW2_PACKED)
-    return copy_allocated (q, buf, entry & QCOW2_OFFSET_MASK, to, (uint32_t) *bitmap, err);
+    return copy_allocated (q, buf, guest, entry & QCOW2_OFFSET_MASK, to, (uint32_t) *bitmap, err);
   *bitmap = QCOW2_ALL_ALLOCATED;
-  if (qcow2_packed_read (q, entry, guest, buf, err) < 0)
+  if (qcow2_packed_read (q, entry, guest, buf, err) < 0
+      || (q->crypt && qcow2_crypt (q->node, true, buf, q->cluster_size, guest, to, err) < 0))
     return -1;
   img_event (q->file, "cow_write");
   return img_pwrite (q->file, buf, q->cluster_size, to, 0, err);

@@ -5,7 +5,8 @@
  * clusters, as many adjoining ones as one L2 slice and the allocator give.  L2 tables are made in
  * reserve, too, so that what lies where depends on the order of calls alone.  With a data file the
  * host offset is the guest offset.  Ranges that begin or end inside a cluster (subclusters) are
- * write-sub.c's.  Refuses: compressed clusters in images with a data file.
+ * write-sub.c's.  Refuses: compressed clusters in images that are encrypted
+ * or have a data file.
  */
 #include <inttypes.h>
 
@@ -112,6 +113,8 @@ reserve (struct qcow2 *q, uint64_t offset, uint64_t length, uint64_t encoded,
   place->offset = offset;
   place->child = q->data_child;
   if (encoded) {
+    if (q->crypt)
+      return img_error_set (err, ENOTSUP, _("an encrypted image cannot have compressed clusters"));
     if (q->data != q->file)
       return img_error_set (err, ENOTSUP, _("an image with an external data file cannot have"
                                             " compressed clusters"));
@@ -132,6 +135,8 @@ qcow2_reserve (struct img_node *node, uint64_t offset, uint64_t length, uint64_t
   *place = (struct img_place) { 0 };
   pthread_rwlock_wrlock (&q->lock);
   int r = reserve (q, offset, length, encoded, place, err);
+  if (q->crypt)
+    place->flags |= IMG_PLACE_ENCRYPTED;
   pthread_rwlock_unlock (&q->lock);
   return r;
 }

@@ -199,6 +199,11 @@ clear_data (struct qcow2 *q, const struct change *ch, unsigned flags, struct img
 static int
 clear (struct qcow2 *q, struct change ch, unsigned flags, struct img_error *err)
 {
+  if (q->raw_data && q->crypt) { /* zeroes in the file are none in the image */
+    return ch.mode == DISCARD ? 0
+                              : img_error_set (err, ENOTSUP, _("zeroes must be written to an"
+                                                               " encrypted data file"));
+  }
   if (q->h.version < 3 && backed (q, ch.mode))
     return img_error_set (err, ENOTSUP, _("version 2 images have no zero clusters"));
   if (ch.end >= q->h.size) /* what is there of the last cluster is all of it */

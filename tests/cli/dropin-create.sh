@@ -84,7 +84,7 @@ both "no operand"
 # Options are listed as "  name=<type>  - help"; help is in our own words, keep_data_file came with
 # 11.0, and our raw knows preallocation, not only the file below.
 names () {
-  sed -n 's/^  \([a-z_.-]*\)=<.*> *- .*/\1/p' | grep -Ev '^(encryption|encrypt\..*|keep_data_file)$'
+  sed -n 's/^  \([a-z_.-]*\)=<.*> *- .*/\1/p' | grep -Ev '^keep_data_file$'
 }
 but_preallocation () {
   names | grep -v '^preallocation$'

@@ -9,12 +9,7 @@ both () {
   map_name=$1
   shift
   same "$map_name" map "$@"
-  same_filtered "$map_name, JSON" "${map_filter:-without_compressed}" map --output=json "$@"
-}
-
-# The peer gives a place to subclusters that have none, and parts runs there.
-allocated () {
-  without_compressed | grep '"present": true' | sed 's/},*]*$//; s/^\[//'
+  same_filtered "$map_name, JSON" without_compressed map --output=json "$@"
 }
 
 truncate -s 10M hole.raw
@@ -35,7 +30,11 @@ qemu-io -c 'write 1M 1M' -c 'write 0 64k' data2.qcow2 >/dev/null
 qemu-img create -q -f qcow2 -o preallocation=metadata pre.qcow2 5M
 qemu-img create -q -f qcow2 -o preallocation=falloc fall.qcow2 5M
 qemu-img create -q -f qcow2 -o extended_l2=on ext.qcow2 5M
-qemu-io -c 'write 4k 8k' -c 'write 100k 2k' -c 'write -z 1M 4k' ext.qcow2 >/dev/null
+qemu-io -c 'write 4k 8k' -c 'write 100k 2k' -c 'write -z 1M 4k' -c 'write 3M 64k' \
+  -c 'discard 3M 64k' -c 'write -z 200k 2k' -c 'write 202k 2k' ext.qcow2 >/dev/null
+qemu-img create -q -f qcow2 -o extended_l2=on -b a.qcow2 -F qcow2 extback.qcow2 80M
+qemu-io -c 'write 4k 8k' -c 'write 10M 2k' -c 'write -z 1M 4k' -c 'write 70M 2k' \
+  extback.qcow2 >/dev/null
 qemu-img create -q -f qcow2 -o compat=0.10 v2.qcow2 5M
 qemu-io -c 'write 4k 8k' v2.qcow2 >/dev/null
 qemu-img create -q -f qcow2 empty.qcow2 0
@@ -43,12 +42,9 @@ yes | head -c 1M >text.raw
 qemu-img convert -c -O qcow2 text.raw comp.qcow2
 
 for f in hole.raw full.raw odd.raw a.qcow2 mid.qcow2 top.qcow2 onraw.qcow2 data.qcow2 \
-  data2.qcow2 pre.qcow2 fall.qcow2 v2.qcow2 empty.qcow2; do
+  data2.qcow2 pre.qcow2 fall.qcow2 ext.qcow2 extback.qcow2 v2.qcow2 empty.qcow2; do
   both "$f" "$f"
 done
-map_filter=allocated
-both "ext.qcow2" ext.qcow2
-map_filter=
 both "a part" --start-offset=100k --max-length=3M a.qcow2
 both "the end" --start-offset=60M a.qcow2
 both "behind the end" --start-offset=100M a.qcow2

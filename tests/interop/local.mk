@@ -11,6 +11,7 @@ endif
 interop_tests += %D%/qcow2-create.sh
 interop_tests += %D%/qcow2-snapshot.sh
 interop_tests += %D%/qcow2-repair.sh
+interop_tests += %D%/qcow2-crypt.sh
 interop_tests += %D%/qcow2-write.sh
 if MODULE_NBD
 interop_tests += %D%/nbd.sh
@@ -39,3 +40,4 @@ EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-repair.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/devices.sh %D%/locks.sh %D%/nbd.sh %D%/qcow2-read.sh %D%/qcow2-write.sh \
 	%D%/vdi.sh
+EXTRA_DIST += %D%/qcow2-crypt.sh

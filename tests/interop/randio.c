@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* randio: random operations on an image through the library, held against a flat shadow.
  *
- * randio [-s SEED] [-n OPS] [-t THREADS] [-c] [-r MAX-SIZE] [-w] IMAGE SHADOW
+ * randio [-s SEED] [-n OPS] [-t THREADS] [-c] [-r MAX-SIZE] [-w] [-p PASSWORD] [-o OPTIONS]
+ *   IMAGE SHADOW
  *
  * SHADOW is a raw file with what IMAGE holds; it is rewritten at the end.  -c: compressed
  * clusters, too.  -r: grows the image, too.  -t: writes come from that many threads at once,
- * each with bytes of its own in every cluster.  -w: flushes wait for the disk.  The first
- * difference ends it, with exit code 1.
+ * each with bytes of its own in every cluster.  -w: flushes wait for the disk.  -p: the image is
+ * encrypted; OPTIONS may name the secret `sec0` as well.  The first difference ends it, with exit
+ * code 1.
  */
 #include <config.h>
 
@@ -26,7 +28,9 @@
 
 enum { STRIPE = 3000, MAX_THREADS = 8, BATCH = 12 };
 
-static const char *image, *shadow_name;
+static const char *image, *shadow_name, *password, *more_options;
+static struct img_objects *objects;
+static struct img_opts *options;
 static struct img_node *node;
 static uint8_t *shadow, *scratch;
 static uint64_t size, capacity, max_grown;
@@ -52,6 +56,24 @@ need (int r, const struct img_error *err, const char *what)
 {
   if (r < 0)
     die ("%s: %s", what, err->message);
+}
+
+/* ---- keys ---- */
+
+static void
+take_password (void)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  char text[256];
+  if (password == NULL)
+    return;
+  snprintf (text, sizeof text, "secret,id=sec0,data=%s", password);
+  objects = img_objects_new ();
+  options = img_opts_new ();
+  need (img_objects_add (objects, text, &err), &err, "password");
+  need (img_opts_set (options, "encrypt.key-secret", "sec0", &err), &err, "password");
+  if (more_options)
+    need (img_opts_parse (options, more_options, NULL, &err), &err, "options");
 }
 
 /* ---- the shadow ---- */
@@ -105,6 +127,8 @@ open_image (void)
     .struct_size = sizeof params, .format = "qcow2",
     .flags = IMG_OPENF_RDWR | (rnd_below (&state, 2) ? IMG_OPENF_UNMAP : 0),
     .cache = waits ? IMG_CACHE_WRITEBACK : IMG_CACHE_UNSAFE,
+    .objects = objects,
+    .extra = options,
   };
   node = img_open (image, &params, &err);
   if (node == NULL)
@@ -302,7 +326,7 @@ main (int argc, char **argv)
   unsigned long ops = 100, seed = 0;
   bool seeded = false;
   int c;
-  while ((c = getopt (argc, argv, "s:n:t:r:cw")) != -1) {
+  while ((c = getopt (argc, argv, "s:n:t:r:cwp:o:")) != -1) {
     switch (c) {
     case 's': seed = strtoul (optarg, NULL, 10), seeded = true; break;
     case 'n': ops = strtoul (optarg, NULL, 10); break;
@@ -310,6 +334,8 @@ main (int argc, char **argv)
     case 'r': max_grown = strtoull (optarg, NULL, 10); break;
     case 'c': compress = true; break;
     case 'w': waits = true; break;
+    case 'p': password = optarg; break;
+    case 'o': more_options = optarg; break;
     default: return 2;
     }
   }
@@ -318,6 +344,7 @@ main (int argc, char **argv)
   image = argv[optind];
   shadow_name = argv[optind + 1];
   state = seeded ? seed : test_seed ();
+  take_password ();
   load_shadow ();
   open_image ();
   verify (0, size, "at the start");
@@ -332,5 +359,7 @@ main (int argc, char **argv)
   verify (0, size, "after the end");
   close_image ();
   save_shadow ();
+  img_opts_free (options);
+  img_objects_free (objects);
   return 0;
 }

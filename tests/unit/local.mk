@@ -26,6 +26,7 @@ unit_tests += %D%/test-pool
 unit_tests += %D%/test-probed
 unit_tests += %D%/test-qcow2-backing
 unit_tests += %D%/test-qcow2-crash
+unit_tests += %D%/test-qcow2-keys
 unit_tests += %D%/test-qcow2-faults
 unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
@@ -74,6 +75,7 @@ tests_unit_test_probed_LDADD = $(unit_shared)
 tests_unit_test_walk_all_SOURCES = %D%/test-walk-all.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
 tests_unit_test_file_LDADD = $(unit_shared)
+tests_unit_test_qcow2_keys_LDADD = $(unit_shared)
 tests_unit_test_raw_LDADD = $(unit_shared)
 tests_unit_test_vdi_LDADD = $(unit_shared)
 tests_unit_test_vdi_crash_SOURCES = %D%/test-vdi-crash.c $(vdi_sources) $(unit_fakes)
@@ -134,6 +136,7 @@ tests_unit_strange_driver_abi_la_LIBADD = core/libblkimg.la
 tests_unit_test_module_LDADD = $(unit_shared)
 
 # qcow2: the parts of the driver by themselves.
+tests_unit_test_qcow2_layout_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)/modules/common
 tests_unit_test_qcow2_layout_LDADD = modules/qcow2/libqcow2.la $(LDADD)
 qcow2_rig = %D%/qcow2-rig.c %D%/qcow2-rig.h modules/qcow2/qcow2.c $(unit_fakes)
 tests_unit_test_qcow2_backing_SOURCES = %D%/test-qcow2-backing.c $(qcow2_rig)
