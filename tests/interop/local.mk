@@ -3,6 +3,7 @@
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
 interop_tests += %D%/filters.sh
+interop_tests += %D%/qcow2-all.sh
 interop_tests += %D%/qcow2-bitmap.sh
 interop_tests += %D%/qcow2-read.sh
 if MODULE_VDI
@@ -34,6 +35,7 @@ TESTS += $(interop_tests)
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-snapshot.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/chain-ops.sh %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/filters.sh
+EXTRA_DIST += %D%/qcow2-all.sh %D%/qcow2-bitmap.sh
 EXTRA_DIST += %D%/luks.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-read.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh

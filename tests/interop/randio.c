@@ -227,6 +227,8 @@ do_compress (uint64_t *s, uint64_t offset)
     return;
   }
   length = img_div_up (length, alloc) * alloc;
+  if (d->changing) /* as the core does */
+    need (d->changing (node, offset, length, &err), &err, "changing");
   need (d->reserve (node, offset, length, encoded, IMG_PLACE_ENCODED, &place, &err), &err,
         "reserve");
   need (img_pwrite (img_child (node, place.child), scratch, encoded, place.host_offset, 0, &err),
