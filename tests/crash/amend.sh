@@ -12,12 +12,12 @@ for opts in cluster_size=4k,backing_file=old.raw,backing_fmt=raw cluster_size=64
   rm -f t.qcow2
   qemu-img create -q -f qcow2 -o "$opts" t.qcow2 1M &&
     qemu-io -c 'write -z 0 256k' -c 'write -P 3 100k 100k' -c 'write -z 150k 20k' t.qcow2 >/dev/null &&
-    qemu-img snapshot -c s t.qcow2 && qemu-io -c 'write -z 300k 30k' t.qcow2 >/dev/null || exit 99
+    qemu-img snapshot -c s t.qcow2 && qemu-img convert -f qcow2 -O raw t.qcow2 s.raw && qemu-io -c 'write -z 300k 30k' t.qcow2 >/dev/null || exit 99
   for o in refcount_bits=64 refcount_bits=2 compat=0.10 lazy_refcounts=on; do
-    crash "$o $opts" "img-amend -o $o t.qcow2" t.qcow2 after
+    crash "$o $opts" -l s=s.raw "img-amend -o $o t.qcow2" t.qcow2 after
   done
   img-amend -o compat=0.10 t.qcow2 || exit 99
-  crash "compat=1.1 $opts" 'img-amend -o compat=1.1,refcount_bits=8 t.qcow2' t.qcow2 after
+  crash "compat=1.1 $opts" -l s=s.raw 'img-amend -o compat=1.1,refcount_bits=8 t.qcow2' t.qcow2 after
 done
 rm -f t.qcow2
 qemu-img create -q -f qcow2 -o cluster_size=512 t.qcow2 1M &&

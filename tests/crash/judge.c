@@ -173,6 +173,74 @@ reads_as_wanted (const char *where, size_t at, const struct snapshot *snapshot)
   return right || complain (where, r < 0 ? err.message : text);
 }
 
+/* ---- dirty bitmaps ---- */
+
+/* Is NAME there, and may it be trusted?  1, 0; -1: error. */
+static int
+is_usable (struct img_node *node, const char *name, struct img_error *err)
+{
+  struct img_value *list = img_bitmap_list (node, err);
+  int r = list ? 0 : -1;
+
+  for (size_t i = 0; i < img_value_count (list); i++) {
+    const struct img_value *b = img_value_at (list, i), *flags = img_value_get (b, "flags");
+    if (strcmp (img_value_string (img_value_get (b, "name")), name) != 0)
+      continue;
+    r = 1;
+    for (size_t k = 0; k < img_value_count (flags); k++)
+      r &= strcmp (img_value_string (img_value_at (flags, k)), "in-use") != 0;
+  }
+  img_value_free (list);
+  return r;
+}
+
+/* The first byte in [FROM, END) of BYTES that is not what the view of B has there, or END. */
+static uint64_t
+first_other (const struct snapshot *b, const uint8_t *bytes, uint64_t from, uint64_t end)
+{
+  while (from < end && bytes[from] == b->view.bytes[from])
+    from++;
+  return from;
+}
+
+/* All of BYTES that differs from the view of B is marked. */
+static int
+is_marked (struct img_node *node, const struct snapshot *b, const uint8_t *bytes, uint64_t size,
+           struct img_error *err)
+{
+  uint64_t at = 0, start, length;
+  int r;
+
+  while ((r = img_bitmap_next (node, b->name, at, &start, &length, err)) > 0) {
+    if (first_other (b, bytes, at, img_min (start, size)) < img_min (start, size))
+      break;
+    at = start + length;
+  }
+  if (r == 0 && first_other (b, bytes, at, size) == size)
+    return 0;
+  return r < 0 ? -1 : img_error_set (err, EINVAL, "%s has not marked all that changed", b->name);
+}
+
+static bool
+bitmap_holds (const char *where, const struct snapshot *b)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *node = open_image (run.image, 0, NULL, &err);
+  uint64_t size = node ? img_min (img_size (node), b->view.size) : 0;
+
+  if (node == NULL)
+    return complain (where, err.message);
+  uint8_t *bytes = room (size + 1);
+  int r = is_usable (node, b->name, &err);
+  if (r > 0 && img_pread (node, bytes, size, 0, 0, &err) == 0)
+    r = is_marked (node, b, bytes, size, &err);
+  free (bytes);
+  img_close (node, NULL);
+  return r == 0 || complain (where, err.message);
+}
+
+/* ---- wrong images ---- */
+
 /* Of an image that is wrong: each sector that could be read. */
 static bool
 keeps_readable (const char *where)
@@ -226,5 +294,8 @@ judge (const char *what, size_t at)
     return;
   for (unsigned i = 0; i < run.n_snapshots; i++)
     if (!reads_as_wanted (where, at, &run.snapshots[i]))
+      return;
+  for (unsigned i = 0; i < run.n_bitmaps; i++)
+    if (!bitmap_holds (where, &run.bitmaps[i]))
       return;
 }

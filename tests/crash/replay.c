@@ -18,6 +18,8 @@
  *   -W REPAIRED     the same, but a repair is what was cut short: instead of the check, another
  *                   repair must leave no more than there is in REPAIRED
  *   -l NAME=VIEW    the snapshot NAME reads like VIEW; -L NAME=VIEW: if it is there
+ *   -b NAME=VIEW    the bitmap NAME has marked all in which IMAGE differs from VIEW, or says that
+ *                   it is not to be trusted, or is not there
  *   -h SHADOW       LOG has the writes into this raw file, too: each after the same change of
  *                   IMAGE, and a flush of it after one of IMAGE; each byte reads as it was at the
  *                   last flush or was written since; no VIEW is needed
@@ -237,16 +239,16 @@ replay (void)
   }
 }
 
-/* TEXT is NAME=VIEW. */
+/* TEXT is NAME=VIEW; to the *N of V. */
 static void
-add_snapshot (const char *text, bool must)
+add_named (struct snapshot *v, unsigned *n, const char *text, bool must)
 {
-  struct snapshot *s = &run.snapshots[run.n_snapshots++];
   const char *view = strchr (text, '=');
 
-  if (run.n_snapshots > MANY || view == NULL)
-    die ("strange snapshots");
-  *s = (struct snapshot) { strndup (text, (size_t) (view - text)), load ("", view + 1), must };
+  if (*n == MANY || view == NULL)
+    die ("strange snapshots or bitmaps");
+  v[(*n)++] = (struct snapshot) { strndup (text, (size_t) (view - text)), load ("", view + 1),
+                                  must };
 }
 
 static void
@@ -270,8 +272,9 @@ take_option (int c)
   case 'w': run.wrong = true; break;
   case 'W': run.wrong = true, run.repaired = optarg; break;
   case 'k': run.killed = true; break;
-  case 'l': add_snapshot (optarg, true); break;
-  case 'L': add_snapshot (optarg, false); break;
+  case 'l': add_named (run.snapshots, &run.n_snapshots, optarg, true); break;
+  case 'L': add_named (run.snapshots, &run.n_snapshots, optarg, false); break;
+  case 'b': add_named (run.bitmaps, &run.n_bitmaps, optarg, false); break;
   case 'h': run.shadow = optarg; break;
   case 'O': add_object (optarg); break;
   default: exit (99);
@@ -284,7 +287,7 @@ main (int argc, char **argv)
   char wrong[4096];
   int c;
 
-  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:h:O:")) != -1)
+  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:b:h:O:")) != -1)
     take_option (c);
   argv += optind + (run.killed ? -1 : 0); /* there is no LOG */
   argc -= optind + (run.killed ? -1 : 0);

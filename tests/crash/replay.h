@@ -27,6 +27,7 @@ struct file {
   IMG_VEC (const struct change *) loose; /* since the last flush, in order */
 };
 
+/* Or bitmap: VIEW is what the disk was when it began. */
 struct snapshot {
   char *name;
   struct state view;
@@ -40,8 +41,8 @@ struct run {
   const char *start, *image, *shadow, *repaired;
   int shadow_file; /* its number, -1: not yet known */
   struct state views[MANY];
-  struct snapshot snapshots[MANY];
-  unsigned n_views, n_snapshots, samples;
+  struct snapshot snapshots[MANY], bitmaps[MANY];
+  unsigned n_views, n_snapshots, n_bitmaps, samples;
   bool mixed, wrong, killed;
   uint8_t *readable; /* a byte a sector of views[0], where the image is wrong */
   uint64_t faults;   /* that the check finds at the start */

@@ -4,31 +4,8 @@
 # random options: after each step both checks are clean and both programs read what a flat shadow
 # holds; so it is with every snapshot; bitmaps that record have marked all that differs since then.
 # BLKIMG_TEST_CASES: how many images; BLKIMG_TEST_STEPS: steps of each.
-. "${top_srcdir:-.}/tests/cli/lib.sh"
-need_peer qemu-img qemu-io
-interop=$top_builddir/tests/interop/.libs
-[ -x "$interop/randio" ] || interop=$top_builddir/tests/interop
+. "${top_srcdir:-.}/tests/interop/random.sh"
 steps=${BLKIMG_TEST_STEPS:-14}
-
-# next MAX: $r becomes a number below MAX
-state=$seed
-next () {
-  state=$(((state * 1103515245 + 12345) % 2147483648))
-  r=$((state / 65536 % $1))
-}
-
-# one_of WORD...: $word becomes one of them
-one_of () {
-  next $#
-  shift "$r"
-  word=$1
-}
-
-# either: $tool becomes the one or the other
-either () {
-  one_of img- "qemu-img "
-  tool=$word
-}
 
 # tried COMMAND...: what may be refused, by the peer and by us, and then changes nothing
 tried () {
@@ -101,18 +78,6 @@ clusters () { # cluster-aligned $at and $length
   next 8; at=$((r * 262144 % bytes / 262144 * 262144))
   next 3; length=$(((r + 1) * 262144))
   [ $((at + length)) -le "$bytes" ] || length=$((bytes - at))
-}
-
-peer_writes () {
-  bytes=$(wc -c <s.raw)
-  next $((bytes / 512 - 8)); at=$((r * 512))
-  next 300; length=$(((r + 1) * 512))
-  [ $((at + length)) -le "$bytes" ] || length=$((bytes - at))
-  next 255
-  qemu-io -d unmap -f qcow2 -c "write -P $((r + 1)) $at $length" \
-    -c "write -z -u $((at / 2)) 4096" i.qcow2 >/dev/null &&
-    qemu-io -f raw -c "write -P $((r + 1)) $at $length" \
-      -c "write -z $((at / 2)) 4096" s.raw >/dev/null
 }
 
 # What the peer discards reads as zero, where the format can say that; then it can be compressed.
@@ -245,23 +210,6 @@ step () {
 }
 
 # ---- what must hold ----
-
-# reads_as RAW [-l SNAPSHOT]: both programs read that; qemu-img reads of a snapshot as much as the
-# image has now
-# shellcheck disable=SC2086
-reads_as () {
-  raw=$1
-  shift
-  for by in "img-" "qemu-img "; do
-    ${by}convert "$@" -f qcow2 -O raw i.qcow2 o.raw || return 1
-    common=$(wc -c <"$raw")
-    case $by$# in
-      qemu-img*2) [ "$common" -le "$(wc -c <o.raw)" ] || common=$(wc -c <o.raw) ;;
-      *) [ "$common" = "$(wc -c <o.raw)" ] || { echo "${by}convert $*: another size"; return 1; } ;;
-    esac
-    cmp -n "$common" o.raw "$raw" || { echo "${by}convert $* reads something else"; return 1; }
-  done
-}
 
 # shellcheck disable=SC2086
 consistent () {

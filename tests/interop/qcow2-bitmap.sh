@@ -3,19 +3,10 @@
 # Dirty bitmaps: the same random steps on two images, by qemu-img and qemu-io on the one, by them and
 # us in turns on the other; after each step all bitmaps must be alike, and at the end QEMU must see
 # the same bits in both.  BLKIMG_TEST_ROUNDS: how often to go through all cases.
-. "${top_srcdir:-.}/tests/cli/lib.sh"
-need_peer qemu-img qemu-io
+. "${top_srcdir:-.}/tests/interop/random.sh"
 plan
 
-poke=$top_builddir/tests/interop/.libs/poke
-[ -x "$poke" ] || poke=$top_builddir/tests/interop/poke
-
-# next MAX: $r becomes a number below MAX
-state=$seed
-next () {
-  state=$(((state * 1103515245 + 12345) % 2147483648))
-  r=$((state / 65536 % $1))
-}
+poke=$interop/poke
 
 # both ARGS: qemu-img bitmap on the one; it or we on the other, with the same outcome
 both () {

@@ -2,22 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Images that qemu-img and qemu-io made, of random options and by random operations, are to us what
 # they are to qemu-img: bytes, snapshots, map, check.  BLKIMG_TEST_ROUNDS: how many images.
-. "${top_srcdir:-.}/tests/cli/lib.sh"
-need_peer qemu-img qemu-io
-
-# next MAX: $r becomes a number below MAX
-state=$seed
-next () {
-  state=$(((state * 1103515245 + 12345) % 2147483648))
-  r=$((state / 65536 % $1))
-}
-
-# one_of WORDS...: $word becomes one of them
-one_of () {
-  next $#
-  shift "$r"
-  word=$1
-}
+. "${top_srcdir:-.}/tests/interop/random.sh"
 
 # Sets $options, $cluster, $size, and what the image can do.
 choose () {

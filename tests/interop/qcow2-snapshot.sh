@@ -3,44 +3,14 @@
 # Snapshots that qemu-img and we make, apply and delete in turns, between writes and resizes of
 # both, against flat shadows of the disk and of every snapshot.  BLKIMG_TEST_ROUNDS: how often to go
 # through all cases.
-. "${top_srcdir:-.}/tests/cli/lib.sh"
-need_peer qemu-img qemu-io
-randio=$top_builddir/tests/interop/.libs/randio
-[ -x "$randio" ] || randio=$top_builddir/tests/interop/randio
+. "${top_srcdir:-.}/tests/interop/random.sh"
 steps=${BLKIMG_TEST_STEPS:-14}
-
-# next MAX: $r becomes a number below MAX
-state=$seed
-next () {
-  state=$(((state * 1103515245 + 12345) % 2147483648))
-  r=$((state / 65536 % $1))
-}
-
-# either: $tool becomes the one or the other
-either () {
-  next 2
-  if [ "$r" = 0 ]; then tool=img-; else tool="qemu-img "; fi
-}
 
 # pick: $name becomes one of $names, which are not none
 pick () {
   # shellcheck disable=SC2086
-  set -- $names
-  next $#
-  shift "$r"
-  name=$1
-}
-
-peer_writes () {
-  bytes=$(wc -c <s.raw)
-  next $((bytes / 512 - 8)); at=$((r * 512))
-  next 300; length=$(((r + 1) * 512))
-  [ $((at + length)) -le "$bytes" ] || length=$((bytes - at))
-  next 255; pattern=$((r + 1))
-  for file in "qcow2 i.qcow2" "raw s.raw"; do
-    qemu-io -f "${file% *}" -c "write -P $pattern $at $length" \
-      -c "write -z -u $((at / 2)) 4096" "${file#* }" >/dev/null || return 1
-  done
+  one_of $names
+  name=$word
 }
 
 # One step; its words for the log in $did.
@@ -49,7 +19,7 @@ step () {
   next 12
   [ -n "$names" ] || [ "$r" -lt 6 ] || r=$((r - 6))
   case $r in
-    0 | 1) did="we write" && next 30000 && $randio -s "$r" -n 20 $flags i.qcow2 s.raw ;;
+    0 | 1) did="we write" && next 30000 && "$interop/randio" -s "$r" -n 20 $flags i.qcow2 s.raw ;;
     2) did="qemu-io writes" && peer_writes ;;
     3 | 4 | 5)
       count=$((count + 1)) && either && did="${tool}snapshot -c s$count"
@@ -69,23 +39,6 @@ step () {
       did="${tool}resize $1"
       ${tool}resize -q --shrink i.qcow2 "$1" && truncate -s "$1" s.raw ;;
   esac
-}
-
-# reads_as RAW [-l SNAPSHOT]: both programs read that; qemu-img reads of a snapshot as much as the
-# image has now
-# shellcheck disable=SC2086
-reads_as () {
-  raw=$1
-  shift
-  for by in "img-" "qemu-img "; do
-    ${by}convert "$@" -f qcow2 -O raw i.qcow2 o.raw || return 1
-    common=$(wc -c <"$raw")
-    case $by$# in
-      qemu-img*2) [ "$common" -le "$(wc -c <o.raw)" ] || common=$(wc -c <o.raw) ;;
-      *) [ "$common" = "$(wc -c <o.raw)" ] || { echo "${by}convert $*: another size"; return 1; } ;;
-    esac
-    cmp -n "$common" o.raw "$raw" || { echo "${by}convert $* reads something else"; return 1; }
-  done
 }
 
 consistent () {
