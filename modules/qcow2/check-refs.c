@@ -74,8 +74,12 @@ check_l1_entry (struct qcow2_checker *c, uint64_t entry, uint32_t index, bool ac
                 uint32_t times, struct img_error *err)
 {
   uint64_t offset = entry & QCOW2_OFFSET_MASK, before = c->out->corruptions;
-  if (entry & ~(QCOW2_OFFSET_MASK | QCOW2_COPIED))
+  if (offset == 0 || (entry & ~(QCOW2_OFFSET_MASK | QCOW2_COPIED)))
     qcow2_check_error (c, _("ERROR found L1 entry with reserved bits set: %" PRIx64), entry);
+  if (offset == 0) { /* flags of no table; other readers may take it for one at the header */
+    c->entries_wrong = true;
+    return 0;
+  }
   if (qcow2_count_region (c, offset, c->q->cluster_size, times, err) < 0)
     return -1;
   if (active && !qcow2_ones_are (c, offset >> c->q->cluster_bits, 1, entry & QCOW2_COPIED))
@@ -114,7 +118,7 @@ qcow2_check_l1 (struct qcow2_checker *c, uint64_t offset, uint32_t size, bool ac
     }
     for (uint64_t i = 0; i < part / 8; i++) {
       uint64_t entry = be64_get (c->buf + i * 8);
-      if ((entry & ~QCOW2_COPIED)
+      if (entry
           && check_l1_entry (c, entry, (uint32_t) (done / 8 + i), active, times, err) < 0)
         return -1;
     }

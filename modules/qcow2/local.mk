@@ -43,6 +43,7 @@ modules_qcow2_libqcow2_la_SOURCES += %D%/refcount-width.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/refcount.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-dirs.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-entries.c
+modules_qcow2_libqcow2_la_SOURCES += %D%/repair-move.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-rebuild.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair-refcount.c
 modules_qcow2_libqcow2_la_SOURCES += %D%/repair.c %D%/repair.h

@@ -158,32 +158,6 @@ static const struct {
   int (*set) (struct qcow2 *q, const struct dir *d, uint64_t offset, struct img_error *err);
 } kinds[] = { { make_snapshots, set_snapshots }, { make_bitmaps, set_bitmaps } };
 
-/* Puts D into new space.  C is looked at again for it. */
-static int
-place (struct qcow2_checker *c, const struct dir *d, uint64_t *offset, struct img_error *err)
-{
-  struct qcow2 *q = c->q;
-  struct img_check silent;
-  uint64_t first, n = img_div_up (d->length, q->cluster_size);
-  *offset = 0;
-  if (n == 0)
-    return 0;
-  if (qcow2_repair_place (c, n, &first, err) < 0)
-    return -1;
-  *offset = first << q->cluster_bits;
-  uint64_t end = *offset + (n << q->cluster_bits);
-  if (img_resize (q->file, end, IMG_PREALLOC_OFF, 0, err) < 0
-      || img_pwrite (q->file, d->bytes, d->length, *offset, 0, err) < 0
-      || qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0
-      || qcow2_count_add (c, first, n, 1, err) < 0)
-    return -1;
-  c->end = img_max (c->end, first + n);
-  c->low = c->incomplete = true; /* nothing goes down yet */
-  int r = qcow2_repair_refcounts (c, IMG_REPAIR_ERRORS, err);
-  c->out = NULL;
-  return r < 0 ? -1 : qcow2_barrier (q, err);
-}
-
 /* Number KIND of the above.  Afterwards the image is to be looked at again. */
 static int
 renew (struct qcow2_checker *c, unsigned kind, bool drop, struct img_error *err)
@@ -192,7 +166,7 @@ renew (struct qcow2_checker *c, unsigned kind, bool drop, struct img_error *err)
   uint64_t offset;
   int r = kinds[kind].make (c, drop, &d, err);
   if (r == 0)
-    r = place (c, &d, &offset, err);
+    r = qcow2_repair_put (c, d.bytes, d.length, NULL, &offset, err);
   if (r == 0)
     r = kinds[kind].set (c->q, &d, offset, err);
   free (d.bytes);

@@ -6,7 +6,8 @@
  * bitmap of a compressed cluster) reads the same afterwards.  What nobody can read - clusters that
  * are unaligned or past the end of the file, subclusters that are two things at once - reads as
  * zero.  An L1 entry without a table is emptied.  Refuses: tables in clusters that something else
- * refers to, too; and zeroes where a version 2 image has no way to say them.
+ * refers to, too, which are repair-move.c's; and zeroes where a version 2 image has no way to say
+ * them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,16 @@ mend_table (struct mender *m, const struct qcow2_l2_ref *ref, uint8_t *table, ui
   return *hi > 0;
 }
 
+int
+qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, uint8_t *bytes,
+                    uint32_t *lo, uint32_t *hi)
+{
+  struct mender m = { .c = c, .q = c->q };
+  bool changed = mend_table (&m, ref, bytes, lo, hi);
+  free (m.plain);
+  return changed;
+}
+
 static int
 mend_tables (struct mender *m, bool *changed, struct img_error *err)
 {
@@ -149,7 +160,7 @@ mend_tables (struct mender *m, bool *changed, struct img_error *err)
   for (size_t i = 0; i < c->n_l2; i++) {
     const struct qcow2_l2_ref *ref = &c->l2[i];
     if (qcow2_count_get (c, ref->offset >> q->cluster_bits) != ref->times)
-      continue; /* it is something else, too */
+      continue; /* it is something else, too: repair-move.c */
     if (qcow2_check_hole (c, ref->offset) >= ref->offset + q->cluster_size)
       continue;
     if (qcow2_check_read (c, c->buf, q->cluster_size, ref->offset, err) < 0)
@@ -169,7 +180,8 @@ static uint64_t
 mend_l1_entry (const struct mender *m, uint64_t entry)
 {
   uint64_t offset = entry & QCOW2_OFFSET_MASK;
-  if ((offset & (m->q->cluster_size - 1)) || is_past (m, offset, m->q->cluster_size))
+  if (offset == 0 || (offset & (m->q->cluster_size - 1))
+      || is_past (m, offset, m->q->cluster_size))
     return 0;
   return entry & (QCOW2_OFFSET_MASK | QCOW2_COPIED);
 }

@@ -4,8 +4,8 @@
  *
  * Owns: the blocks that are there, changed in place: first those up that are too low, and when that
  * is on disk those down that are too high.  Where a block is missing or cannot be trusted all
- * refcounts are made anew, by repair-rebuild.c.  Refuses: counts that their width cannot hold;
- * those get the largest number there is.
+ * refcounts are made anew, by repair-rebuild.c.  And new space for what is moved.  Refuses: counts
+ * that their width cannot hold; those get the largest number there is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +97,34 @@ qcow2_repair_refcounts (struct qcow2_checker *c, unsigned flags, struct img_erro
   if (all && c->low && (go (c, true, err) < 0 || qcow2_barrier (c->q, err) < 0))
     return -1;
   return c->incomplete ? 0 : go (c, false, err);
+}
+
+/* ---- new space ---- */
+
+int
+qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
+                  const uint32_t *times, uint64_t *offset, struct img_error *err)
+{
+  struct qcow2 *q = c->q;
+  struct img_check silent;
+  uint64_t first, n = img_div_up (length, q->cluster_size);
+  *offset = 0;
+  if (n == 0)
+    return 0;
+  if (qcow2_repair_place (c, n, &first, err) < 0)
+    return -1;
+  *offset = first << q->cluster_bits;
+  uint64_t end = *offset + (n << q->cluster_bits);
+  if (img_resize (q->file, end, IMG_PREALLOC_OFF, 0, err) < 0
+      || img_pwrite (q->file, bytes, length, *offset, 0, err) < 0
+      || qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0)
+    return -1;
+  for (uint64_t i = 0; i < n; i++)
+    if (qcow2_count_add (c, first + i, 1, times ? times[i] : 1, err) < 0)
+      return -1;
+  c->end = img_max (c->end, first + n);
+  c->low = c->incomplete = true; /* nothing goes down yet */
+  int r = qcow2_repair_refcounts (c, IMG_REPAIR_ERRORS, err);
+  c->out = NULL;
+  return r < 0 ? -1 : qcow2_barrier (q, err);
 }

@@ -110,6 +110,12 @@ mend (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigned 
   if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
     return -1;
   changed = false;
+  if (c->entries_wrong && (flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
+      && qcow2_repair_move (c, &changed, err) < 0)
+    return -1;
+  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
+    return -1;
+  changed = false;
   if ((flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
       && qcow2_repair_dirs (c, flags, &changed, err) < 0)
     return -1;

@@ -2,13 +2,14 @@
 /* repair.h - what the parts of the repair share.
  *
  * repair.c says what is done in which order, repair-entries.c mends entries of L1 and L2 tables,
- * repair-dirs.c the snapshot table and the bitmap directory, repair-refcount.c refcounts in their
- * blocks, repair-rebuild.c makes all refcounts anew.
+ * repair-move.c those of L2 tables that are something else, too, repair-dirs.c the snapshot table
+ * and the bitmap directory, repair-refcount.c refcounts in their blocks, repair-rebuild.c makes all
+ * refcounts anew.
  *
  * Order on disk.  Entries lose references first, which leaves leaks; then refcounts go up, then
  * down, then COPIED flags follow, the header's bits last; the file is flushed between the steps.
- * So an interruption leaves nothing worse than what was found.  Nothing is written to a cluster
- * that is referred to as something else, too: such a fault is reported, and stays.
+ * So another repair mends what is left of one that was interrupted.  Nothing is written to a
+ * cluster that is referred to as something else, too: L2 tables are moved, other faults stay.
  */
 #ifndef QCOW2_REPAIR_H
 #define QCOW2_REPAIR_H
@@ -36,6 +37,15 @@ int qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_chec
 /* Entries that cannot be right are made right, or read as zero when nobody could read them.
  * *CHANGED: the counts of C do not hold any more. */
 int qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err);
+/* The same for L2 tables whose clusters are something else, too: they go to new space. */
+int qcow2_repair_move (struct qcow2_checker *c, bool *changed, struct img_error *err);
+/* The entries of the L2 table at BYTES, which REF names.  1: bytes *LO to *HI changed; 0. */
+int qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, uint8_t *bytes,
+                        uint32_t *lo, uint32_t *hi);
+/* BYTES go to new space, at *OFFSET, with refcounts: TIMES of each cluster, NULL: 1.  C is to be
+ * looked at again. */
+int qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
+                      const uint32_t *times, uint64_t *offset, struct img_error *err);
 /* Snapshots and bitmaps that cannot be used are dropped as FLAGS say; snapshots that lack fields
  * get them.  *CHANGED: as above. */
 int qcow2_repair_dirs (struct qcow2_checker *c, unsigned flags, bool *changed,
