@@ -19,7 +19,7 @@
 
 #define ALONE 4096 /* blocks before threads are worth it */
 #define ROOM 4096  /* blocks a worker */
-#define WORKERS_MAX 16
+#define WORKERS_MAX 8 /* fn takes turns: more would only wait, each with its room */
 #define PIECES 256
 #define PIECE_MIN ((uint64_t) 1 << 20)
 
