@@ -32,6 +32,7 @@ cli_tests += %D%/hostile-text.sh
 cli_tests += %D%/images.sh
 cli_tests += %D%/img.sh
 cli_tests += %D%/json-result.sh
+cli_tests += %D%/luks-amend.sh
 cli_tests += %D%/luks.sh
 cli_tests += %D%/languages.sh
 cli_tests += %D%/map-picture.sh
