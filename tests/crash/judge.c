@@ -99,18 +99,29 @@ open_image (const char *name, unsigned flags, const char *snapshot, struct img_e
   return node;
 }
 
-/* What the check finds wrong, leaks not counted; UINT64_MAX: it fails. */
-static uint64_t
-faults_of (const char *name, struct img_error *err)
+/* Flags that are to follow the refcounts, which a repair has put right already. */
+static void
+count_copied (void *arg, bool corruption, const char *line)
 {
-  struct img_check check = { .struct_size = sizeof check };
+  *(uint64_t *) arg += corruption && strstr (line, "OFLAG_COPIED") != NULL;
+}
+
+/* What the check finds wrong, leaks not counted, and COPIED flags only with COPIED_TOO; UINT64_MAX:
+ * it fails. */
+static uint64_t
+faults_of (const char *name, bool copied_too, struct img_error *err)
+{
+  uint64_t copied = 0;
+  struct img_check check = { .struct_size = sizeof check, .say_arg = &copied };
   struct img_node *node = open_image (name, IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING, NULL, err);
 
   if (node == NULL)
     return UINT64_MAX;
+  if (!copied_too)
+    check.say = count_copied;
   int r = img_check (node, &check, 0, err);
   img_close (node, NULL);
-  return r < 0 ? UINT64_MAX : check.corruptions + check.check_errors;
+  return r < 0 ? UINT64_MAX : check.corruptions + check.check_errors - copied;
 }
 
 /* A repair can be done again: it mends as much as one that was not interrupted. */
@@ -124,24 +135,24 @@ mends_again (const char *where)
   char text[80];
 
   if (node == NULL)
-    return run.faults == UINT64_MAX || complain (where, err.message);
+    return run.left == UINT64_MAX || complain (where, err.message);
   int r = img_check (node, &check, IMG_REPAIR_ERRORS | IMG_REPAIR_LEAKS, &err);
   img_close (node, NULL);
   for (unsigned i = 0; i < run.n_files; i++) /* what is shown is to be written anew */
     run.files[i].shown.size = 0;
   if (r < 0)
-    return run.faults == UINT64_MAX || complain (where, err.message);
+    return run.left == UINT64_MAX || complain (where, err.message);
   uint64_t n = check.corruptions + check.check_errors;
   snprintf (text, sizeof text, "%ju faults after another repair, not %ju", (uintmax_t) n,
-            (uintmax_t) run.faults);
-  return n <= run.faults || complain (where, text);
+            (uintmax_t) run.left);
+  return n <= run.left || complain (where, text);
 }
 
 static bool
 check_no_worse (const char *where)
 {
   struct img_error err = IMG_ERROR_INIT;
-  uint64_t n = faults_of (run.image, &err);
+  uint64_t n = faults_of (run.image, !run.repaired, &err);
   char text[80];
 
   if (n == UINT64_MAX && run.faults < n)
@@ -267,7 +278,9 @@ look_at_wrong (const char *name)
   struct img_error err = IMG_ERROR_INIT;
   struct state *was = &run.views[0];
 
-  run.faults = faults_of (run.repaired ? run.repaired : name, &err);
+  run.faults = faults_of (name, !run.repaired, &err);
+  if (run.repaired)
+    run.left = faults_of (run.repaired, true, &err);
   was->bytes = room (MOST);
   run.readable = room (MOST / SECTOR);
   struct img_node *node = open_image (name, 0, NULL, &err);
@@ -285,7 +298,7 @@ judge (const char *what, size_t at)
   run.states++;
   snprintf (where, sizeof where, "%s, entry %zu of %zu", what, at, run.log.n);
   if (run.repaired) {
-    if (keeps_readable (where) && mends_again (where))
+    if (check_no_worse (where) && keeps_readable (where) && mends_again (where))
       keeps_readable (where);
     return;
   }

@@ -15,8 +15,8 @@
  *   -m              each sector like that of one VIEW or another
  *   -w              IMAGE is wrong from the start: the check finds no more than it does there,
  *                   and each sector that can be read there reads the same; no VIEW is needed
- *   -W REPAIRED     the same, but a repair is what was cut short: instead of the check, another
- *                   repair must leave no more than there is in REPAIRED
+ *   -W REPAIRED     the same, but a repair is what was cut short: COPIED flags do not count, and
+ *                   another repair must leave no more than there is in REPAIRED
  *   -l NAME=VIEW    the snapshot NAME reads like VIEW; -L NAME=VIEW: if it is there
  *   -b NAME=VIEW    the bitmap NAME has marked all in which IMAGE differs from VIEW, or says that
  *                   it is not to be trusted, or is not there

@@ -46,6 +46,7 @@ struct run {
   bool mixed, wrong, killed;
   uint8_t *readable; /* a byte a sector of views[0], where the image is wrong */
   uint64_t faults;   /* that the check finds at the start */
+  uint64_t left;     /* and after the repair */
   struct img_objects *objects;
   uint64_t random;
   unsigned states, bad;
