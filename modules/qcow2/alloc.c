@@ -210,6 +210,9 @@ alloc_end (struct qcow2 *q, uint64_t want, uint64_t *cluster, uint64_t *n, struc
       return -1;
     uint64_t end = ((w->next >> q->rb_bits) + 1) << q->rb_bits;
     *cluster = w->next;
+    if (t == NULL)
+      return img_error_set (err, ERANGE, _("no refcount block counts the cluster at 0x%" PRIx64),
+                            *cluster << q->cluster_bits);
     *n = find_free (q, t->bytes, cluster, end, want);
     qcow2_cache_put (q->rb_cache, t);
     if (*n > 0

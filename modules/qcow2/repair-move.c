@@ -92,6 +92,8 @@ relink (struct qcow2_checker *c, const struct moves *m, uint64_t *l1, uint64_t o
 {
   struct qcow2 *q = c->q;
   uint64_t bytes = (uint64_t) size * 8;
+  if (!img_within (offset, bytes, c->file_size))
+    return 0; /* entries that nobody wrote; past the counters, too */
   for (uint64_t done = 0, part; done < bytes; done += part) {
     bool changed = false;
     part = img_min (bytes - done, q->cluster_size);
