@@ -10,21 +10,11 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 enum { MOST = 4 }; /* snapshots looked at */
 
-static uint64_t
-faults (struct img_node *node)
-{
-  struct img_check check = { .struct_size = sizeof check };
-  struct img_error err = IMG_ERROR_INIT;
-  if (img_check (node, &check, 0, &err) < 0)
-    return UINT64_MAX;
-  return check.corruptions + check.check_errors;
-}
-
 static bool
 is_sound (const uint8_t *data, size_t size)
 {
   struct img_node *node = fuzz_open (data, size, "qcow2", IMG_OPENF_CHECK);
-  bool sound = node && faults (node) == 0;
+  bool sound = node && fuzz_faults (node) == 0;
   if (node)
     fuzz_close (node);
   return sound;
@@ -47,7 +37,7 @@ change (struct img_node *node, bool sound)
   explain (img_snapshot_remove (node, "1", &err), &err);
   explain (img_snapshot_apply (node, "fuzz", &err), &err);
   explain (img_snapshot_remove (node, "fuzz", &err), &err);
-  if (sound && faults (node) != 0)
+  if (sound && fuzz_faults (node) != 0)
     abort ();
 }
 

@@ -133,3 +133,13 @@ fuzz_check (struct img_node *node)
   if (img_check (node, &check, 0, &err) < 0)
     fuzz_explained (&err);
 }
+
+uint64_t
+fuzz_faults (struct img_node *node)
+{
+  struct img_check check = { .struct_size = sizeof check };
+  struct img_error err = IMG_ERROR_INIT;
+  if (img_check (node, &check, 0, &err) < 0)
+    return UINT64_MAX;
+  return check.corruptions + check.check_errors;
+}

@@ -26,5 +26,7 @@ void fuzz_explained (const struct img_error *err);
 void fuzz_map (struct img_node *node);
 void fuzz_read (struct img_node *node);
 void fuzz_check (struct img_node *node);
+/* How much is wrong with it, leaks apart; UINT64_MAX: it cannot be checked. */
+uint64_t fuzz_faults (struct img_node *node);
 
 #endif
