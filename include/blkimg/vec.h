@@ -43,8 +43,8 @@ img_vec_grow (void *vp, size_t *cap, size_t n, size_t item)
 
 /* Makes room for N items in all.  0, or -1 when out of memory. */
 #define img_vec_reserve(vec, count)                                  \
-  ((count) <= (vec)->cap ? 0                                         \
-                         : img_vec_grow (&(vec)->v, &(vec)->cap, (count), sizeof *(vec)->v))
+  ((vec)->v && (count) <= (vec)->cap                                 \
+     ? 0 : img_vec_grow (&(vec)->v, &(vec)->cap, (count), sizeof *(vec)->v))
 
 #define img_vec_push(vec, item) \
   (img_vec_reserve ((vec), (vec)->n + 1) < 0 ? -1 : ((vec)->v[(vec)->n++] = (item), 0))

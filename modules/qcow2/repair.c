@@ -64,13 +64,15 @@ finish (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigne
 {
   struct img_check silent, report = { .struct_size = sizeof report };
   uint64_t found = out->corruptions + out->check_errors, leaks = out->leaks;
-  if (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0)
-    return -1;
+  int r = qcow2_barrier (q, err) < 0 ? -1 : qcow2_repair_look (c, q, &silent, err);
   report.say = out->say;
   report.say_arg = out->say_arg;
   c->out = &report;
   c->mend = flags;
-  if (c->copied_wrong && qcow2_check_copied (c, err) < 0)
+  if (r == 0 && c->copied_wrong)
+    r = qcow2_check_copied (c, err);
+  c->out = out;
+  if (r < 0)
     return -1;
   out->check_errors = silent.check_errors + report.check_errors;
   out->corruptions = silent.corruptions + report.corruptions;

@@ -221,8 +221,10 @@ move_run (struct visit *visit, const struct ref *ref, size_t n, struct img_error
   }
   for (uint64_t i = 0, part, to; i < k; i += part) {
     part = k - i;
-    if (qcow2_turn_take_some (t, &part, &to, err) < 0
-        || img_pwrite (t->q->file, t->buf + (i << bits), part << bits, to, 0, err) < 0)
+    if (qcow2_turn_take_some (t, &part, &to, err) < 0)
+      return -1;
+    part = img_min (part, k - i); /* it never is more, but the analyzer cannot know */
+    if (img_pwrite (t->q->file, t->buf + (i << bits), part << bits, to, 0, err) < 0)
       return -1;
     for (uint64_t j = 0; j < part; j++)
       if (relink (t, &moved[i + j], to + (j << bits), err) < 0)
