@@ -320,8 +320,10 @@ settled (struct img_aio *aio, struct slot *s)
   io->buf = (uint8_t *) io->buf + part;
   io->offset += part;
   io->length -= part;
-  s->request->failed = thread_take (aio, s, &s->error) < 0;
-  return s->request->failed;
+  if (thread_take (aio, s, &s->error) == 0)
+    return false; /* the slot is the thread's from here on */
+  s->request->failed = true;
+  return true;
 }
 
 static unsigned
