@@ -60,7 +60,7 @@ crash () {
     esac
   done
   # shellcheck disable=SC2086
-  crash_run states "$replay" -s "$seed" -n "$samples" $crash_options "$tmp/log.bin" "$tmp/start" "$crash_image" $crash_views
+  crash_run states "$replay" -s "$seed" -n "${BLKIMG_CRASH_SAMPLES:-$samples}" $crash_options "$tmp/log.bin" "$tmp/start" "$crash_image" $crash_views
   is "$?" 0 "$crash_name: $(tail -n 1 "$tmp/.crash")"
   [ ! -s "$tmp/.crash" ] || diag "$(head -n 4 "$tmp/.crash")"
   rm -f "$tmp/log.bin"
