@@ -11,6 +11,5 @@
 #ifndef N_
 #define N_(s) s
 #endif
-#define P_(one, many, n) dngettext ("blkimg", one, many, n)
 
 #endif
