@@ -18,6 +18,7 @@ struct args {
   struct image_args image;
   char *options;
   struct progress_args progress;
+  struct progress watch;
   int output;
   bool force, quiet;
 };
@@ -39,20 +40,32 @@ static const struct opt opts[] = {
 };
 
 static int
-amend (struct args *args, struct img_node *node, struct img_error *err)
+amend (struct img_node *node, void *data)
 {
-  struct img_progress *progress = img_progress_new ();
-  struct progress watch;
+  struct args *args = data;
+  struct progress *watch = &args->watch;
+  struct img_error err = IMG_ERROR_INIT;
+  struct out_result result;
   int rc;
 
-  if (progress == NULL)
-    tool_no_memory ();
-  progress_start (&watch, &args->progress, progress);
-  rc = img_amend (node, args->options, args->force ? IMG_AMEND_FORCE : 0, progress, err);
-  progress_end (&watch, rc == 0);
-  progress_newline (&watch);
-  img_progress_free (progress);
-  return rc;
+  out_result_init (&result, args->output);
+  progress_start (watch, &args->progress, args->quiet, result.json);
+  rc = img_amend (node, args->options, args->force ? IMG_AMEND_FORCE : 0, watch->work, &err);
+  progress_end (watch, rc == 0);
+  progress_newline (watch);
+  img_value_set_string (result.facts, "filename", img_filename (node));
+  img_value_set_string (result.facts, "options", args->options);
+  if (rc < 0 && !atomic_load (&watch->signal))
+    tool_fail (&err);
+  out_result_end (&result, rc == 0);
+  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+print_options (struct img_node *node, void *data)
+{
+  (void) data;
+  return opt_print_amend_options (img_driver_name (node));
 }
 
 /* The options that a format has, or those of the image's own. */
@@ -60,20 +73,12 @@ static int
 help (const struct args *args, int n, char **names)
 {
   struct img_open_params params = image_open_params (&args->image, IMG_OPENF_INFO);
-  struct img_error err = IMG_ERROR_INIT, ignored;
-  struct img_node *node;
-  int status;
 
   if (args->image.format)
     return opt_print_amend_options (args->image.format);
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = opt_print_amend_options (img_driver_name (node));
-  img_close (node, &ignored);
-  return status;
+  return image_run (names[0], &params, print_options, NULL);
 }
 
 static int
@@ -81,10 +86,7 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT, late = IMG_ERROR_INIT;
-  struct out_result result;
-  struct img_node *node;
-  int rc = -1;
+  int status;
 
   if (args->options == NULL)
     return tool_usage (_("Must specify options (-o)"));
@@ -94,23 +96,10 @@ run (void *data, int n, char **names)
     return help (args, n, names);
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
-  if (args->quiet)
-    args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON;
-  out_result_init (&result, args->output);
-  img_value_set_string (result.facts, "filename", names[0]);
-  img_value_set_string (result.facts, "options", args->options);
   params = image_open_params (&args->image, IMG_OPENF_RDWR);
-  node = img_open (names[0], &params, &err);
-  if (node) {
-    rc = amend (args, node, &err);
-    if (img_close (node, &late) < 0 && rc == 0) {
-      err = late;
-      rc = -1;
-    }
-  }
-  out_result_end (&result, rc == 0);
-  return rc == 0 ? EXIT_SUCCESS : tool_fail (&err);
+  status = image_run (names[0], &params, amend, args);
+  progress_release (&args->watch);
+  return status;
 }
 
 int

@@ -175,8 +175,9 @@ print_json (const struct bench *b, const char *name)
 }
 
 static int
-bench (const struct args *args, struct img_node *node, const char *name)
+bench (struct img_node *node, void *data)
 {
+  const struct args *args = data;
   static struct bench b; /* large */
   struct img_error err = IMG_ERROR_INIT;
   bool human = args->output == OUTPUT_HUMAN && (!args->quiet || tool_compat ());
@@ -188,17 +189,15 @@ bench (const struct args *args, struct img_node *node, const char *name)
   if (human)
     print (&b);
   else if (args->output == OUTPUT_JSON)
-    print_json (&b, name);
+    print_json (&b, img_filename (node));
   return EXIT_SUCCESS;
 }
 
 static int
 run (void *data, int n, char **names)
 {
-  const struct args *args = data;
+  struct args *args = data;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
   int status;
 
   if (n != 1)
@@ -207,13 +206,7 @@ run (void *data, int n, char **names)
   if (status)
     return status;
   params = image_open_params (&args->image, args->write ? IMG_OPENF_RDWR : 0);
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = bench (args, node, names[0]);
-  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
-    status = tool_fail (&err);
-  return status;
+  return image_run (names[0], &params, bench, args);
 }
 
 int

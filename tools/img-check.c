@@ -179,9 +179,10 @@ status_of (const struct img_check *c)
 }
 
 static int
-check (struct img_node *node, struct args *args)
+check (struct img_node *node, void *data)
 {
   static const unsigned repairs[] = { 0, IMG_REPAIR_LEAKS, IMG_REPAIR_LEAKS | IMG_REPAIR_ERRORS };
+  struct args *args = data;
   const struct img_driver *driver;
   struct img_error err = IMG_ERROR_INIT;
   struct img_check c = new_check (args);
@@ -209,9 +210,6 @@ run (void *data, int n, char **names)
   struct args *args = data;
   unsigned flags = IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
-  int status;
 
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
@@ -222,13 +220,7 @@ run (void *data, int n, char **names)
   if (args->repair >= 0)
     flags |= IMG_OPENF_RDWR;
   params = image_open_params (&args->image, flags);
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = check (node, args);
-  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
-    status = tool_fail (&err);
-  return status;
+  return image_run (names[0], &params, check, args);
 }
 
 int

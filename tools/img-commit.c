@@ -16,8 +16,10 @@
 struct args {
   struct image_args image;
   const char *base;
-  struct opt_number rate, workers;
+  struct opt_number rate;
+  unsigned workers;
   struct progress_args progress;
+  struct progress watch;
   bool drop, quiet;
   int output;
 };
@@ -32,8 +34,7 @@ static const struct opt opts[] = {
                 N_("FILE will not be used any more: do not empty it")),
   OPT_SIZE_ROW ('r', "rate-limit", N_("BYTES"), struct args, rate,
                 N_("copy at most that a second")),
-  OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct args, workers,
-                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_WORKERS_ROW (struct args, workers),
   OPT_PROGRESS_ROW (struct args, progress),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_RESULT_ROW (struct args, output),
@@ -53,8 +54,9 @@ set_facts (struct img_value *facts, const struct img_node *node, const struct im
 
 /* The image stays open: its locks are held until all is said. */
 static int
-commit (struct args *args, struct img_node *node, struct progress *watch)
+commit (struct img_node *node, void *data)
 {
+  struct args *args = data;
   struct img_commit_opts o = { .struct_size = sizeof o };
   struct img_commit done = { .base = NULL };
   struct img_error err = IMG_ERROR_INIT;
@@ -64,20 +66,21 @@ commit (struct args *args, struct img_node *node, struct progress *watch)
   o.base = args->base;
   o.drop = args->drop;
   o.rate = args->rate.value;
-  o.workers = (unsigned) args->workers.value;
-  o.progress = watch->work;
+  o.workers = args->workers;
   out_result_init (&result, args->output);
+  progress_start (&args->watch, &args->progress, args->quiet, result.json);
+  o.progress = args->watch.work;
   rc = img_commit (node, &o, &done, &err);
-  progress_end (watch, rc == 0);
-  progress_newline (watch);
+  progress_end (&args->watch, rc == 0);
+  progress_newline (&args->watch);
   if (rc == 0)
     set_facts (result.facts, node, &done);
-  else if (!atomic_load (&watch->signal))
+  else if (!atomic_load (&args->watch.signal))
     tool_fail (&err);
   if (rc == 0 && !args->quiet && !result.json)
     printf ("Image committed.\n");
   out_result_end (&result, rc == 0);
-  return rc;
+  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int
@@ -85,33 +88,14 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_progress *progress;
-  struct progress watch;
-  struct img_node *node;
-  int rc;
+  int status;
 
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
-  if (args->workers.given && (args->workers.value < 1 || args->workers.value > 256))
-    return tool_usage (_("-m takes 1 to 256"));
-  if (args->quiet)
-    args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON;
   params = image_open_params (&args->image, IMG_OPENF_RDWR | IMG_OPENF_STABLE | IMG_OPENF_UNMAP);
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  progress = img_progress_new ();
-  if (progress == NULL)
-    tool_no_memory ();
-  progress_start (&watch, &args->progress, progress);
-  rc = commit (args, node, &watch);
-  if (img_close (node, &err) < 0 && rc == 0)
-    rc = -(tool_fail (&err));
-  img_progress_free (progress);
-  progress_die (&watch);
-  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  status = image_run (names[0], &params, commit, args);
+  progress_release (&args->watch);
+  return status;
 }
 
 int

@@ -20,7 +20,7 @@ enum { EXIT_DIFFER = 1, EXIT_OPEN = 2, EXIT_STATUS = 3, EXIT_READ = 4 };
 struct args {
   struct image_args image; /* its format is the first one's */
   const char *format2;
-  struct opt_number workers;
+  unsigned workers;
   struct progress_args progress;
   bool strict, list, quiet;
   int output;
@@ -36,8 +36,7 @@ static const struct opt opts[] = {
                 N_("sizes and allocation must be the same, too")),
   OPT_NATIVE_FLAG_ROW ("list", struct args, list, N_("print every range that differs")),
   OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
-  OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct args, workers,
-                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_WORKERS_ROW (struct args, workers),
   OPT_SHARE_ROW (struct args, image),
   OPT_PROGRESS_ROW (struct args, progress),
   OPT_RESULT_ROW (struct args, output),
@@ -144,22 +143,20 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
   struct progress watch;
   int status, rc;
 
-  o.workers = (unsigned) args->workers.value;
+  o.workers = args->workers;
   if (args->list)
     o.differs = add_range;
   o.differs_arg = &list;
-  o.progress = img_progress_new ();
-  if (o.progress == NULL)
-    tool_no_memory ();
   out_result_init (&facts, args->output);
   if (args->list && facts.json)
     list.array = img_value_array ();
-  progress_start (&watch, &args->progress, o.progress);
+  progress_start (&watch, &args->progress, args->quiet, args->list || facts.json);
+  o.progress = watch.work;
   rc = img_compare (a, b, &o, &result, &err);
   progress_end (&watch, rc == 0 && result.result == IMG_COMPARE_SAME);
   if (rc < 0) {
-    progress_die (&watch);
-    tool_fail (&err);
+    if (!atomic_load (&watch.signal))
+      tool_fail (&err);
     status = result.failed_status ? EXIT_STATUS : EXIT_READ;
   } else {
     status = result.result == IMG_COMPARE_SAME ? EXIT_SUCCESS : EXIT_DIFFER;
@@ -171,9 +168,9 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
       print_result (&result, img_min (img_size (a), img_size (b)), list.begun);
   }
   progress_newline (&watch);
-  img_progress_free (o.progress);
   img_value_free (list.array);
   out_result_end (&facts, rc == 0);
+  progress_release (&watch);
   return status;
 }
 
@@ -188,11 +185,6 @@ run (void *data, int n, char **names)
 
   if (n != 2)
     return tool_usage (_("Expecting two image file names"));
-  if (args->workers.given && (args->workers.value < 1 || args->workers.value > 256))
-    return tool_usage (_("-m takes 1 to 256"));
-  if (args->quiet)
-    args->progress.on = args->progress.json;
-  args->progress.apart = args->list || args->output == OUTPUT_JSON;
   params = image_open_params (&args->image, 0);
   a = img_open (names[0], &params, &err);
   params.format = args->format2;

@@ -31,7 +31,6 @@ struct job {
   bool reads_stream;         /* the source is standard input */
   int stream;                /* a descriptor that is written from front to back; -1: none */
   struct progress watch;
-  struct img_progress *progress;
   struct img_copy_stats stats;
   struct out_result result;
   struct img_value *bitmaps; /* of the source, to be copied; or NULL */
@@ -284,7 +283,7 @@ copy (struct job *j, struct img_error *err)
   const struct convert_args *a = j->args;
   struct img_copy_opts o = { .struct_size = sizeof o };
 
-  o.workers = (unsigned) a->workers.value;
+  o.workers = a->workers;
   o.sparse = a->sparse.value;
   o.compress = a->compress;
   o.target_is_zero = a->target_is_zero;
@@ -294,7 +293,7 @@ copy (struct job *j, struct img_error *err)
   o.reflink = (enum img_reflink) a->reflink;
   o.rate = a->rate.value;
   o.overlay = a->backing != NULL;
-  o.progress = j->progress;
+  o.progress = j->watch.work;
   o.salvaged = salvaged;
   o.salvaged_arg = (void *) a;
   o.stats = &j->stats;
@@ -387,11 +386,11 @@ convert_run (const struct convert_args *args, int n, char **names)
   for (unsigned i = 0; i < j.n_sources && !args->image.image_opts; i++)
     j.reads_stream |= stream_is_stdio (names[i]);
   j.sources = calloc (j.n_sources, sizeof *j.sources);
-  j.progress = img_progress_new ();
-  if (j.sources == NULL || j.progress == NULL)
+  if (j.sources == NULL)
     tool_no_memory ();
   out_result_init (&j.result, args->output);
-  progress_start (&j.watch, &args->progress, j.progress);
+  progress_start (&j.watch, &args->progress, args->quiet,
+                  j.result.json || stream_is_stdio (j.target_name));
   rc = convert (&j, names, &err);
   if (rc < 0)
     give_up (&j);
@@ -403,7 +402,6 @@ convert_run (const struct convert_args *args, int n, char **names)
   out_result_end (&j.result, rc == 0);
   img_value_free (j.bitmaps);
   free (j.sources);
-  img_progress_free (j.progress);
-  progress_die (&j.watch);
+  progress_release (&j.watch);
   return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "common/i18n.h"
-#include "common/stream.h"
 #include "img-convert.h"
 
 #define MAX_SPARSE (16u << 20)
@@ -58,8 +57,7 @@ static const struct opt opts[] = {
                 N_("the target reads as zeroes already; needs -n")),
   OPT_SHARE_ROW (ARGS, image),
   OPT_SIZE_ROW ('r', "rate-limit", N_("BYTES"), ARGS, rate, N_("copy at most that a second")),
-  OPT_NUMBER_ROW ('m', "parallel", N_("N"), ARGS, workers,
-                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_WORKERS_ROW (ARGS, workers),
   OPT_FLAG_ROW ('W', "oob-writes", ARGS, out_of_order,
                 N_("write in any order: faster on some devices, output may vary")),
   OPT_FLAG_ROW ('C', "copy-range-offloading", ARGS, copy_range,
@@ -103,16 +101,12 @@ check_target (const ARGS *a)
 static int
 check_copying (const ARGS *a)
 {
-  uint64_t most = tool_compat () ? 16 : 256;
-
   if (a->copy_range && a->compress)
     return tool_usage (_("Cannot enable copy offloading when -c is used"));
   if (a->copy_range && a->sparse.given)
     return tool_usage (_("Cannot enable copy offloading when -S is used"));
   if (a->copy_range && a->salvage)
     return tool_usage (_("Cannot use copy offloading in salvaging mode"));
-  if (a->workers.given && (a->workers.value < 1 || a->workers.value > most))
-    return tool_usage (_("-m takes 1 to %d"), (int) most);
   if (a->sparse.value > MAX_SPARSE || a->sparse.value % 512)
     return tool_usage (_("-S takes multiples of 512 up to %u, or 0"), MAX_SPARSE);
   if (a->rate.given && a->rate.value == 0)
@@ -151,13 +145,9 @@ run (void *data, int n, char **names)
   if ((fault = check_target (args)) || (fault = check_copying (args)) ||
       (fault = check_sources (args, n - 1)))
     return fault;
-  if (args->quiet)
-    args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON || stream_is_stdio (names[n - 1]);
   if (!args->target_cache.given)
     args->target_cache.mode = tool_compat () ? IMG_CACHE_UNSAFE : IMG_CACHE_WRITEBACK;
-  fault = convert_run (args, n, names);
-  return fault;
+  return convert_run (args, n, names);
 }
 
 int

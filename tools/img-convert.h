@@ -23,7 +23,8 @@ struct convert_args {
   char *options;
   bool target_image_opts, no_create, target_is_zero;
   struct target_cache target_cache;
-  struct opt_number sparse, rate, workers, level;
+  struct opt_number sparse, rate, level;
+  unsigned workers;
   bool out_of_order, copy_range, compress;
   int reflink;
   struct progress_args progress;

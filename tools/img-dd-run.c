@@ -194,7 +194,7 @@ copy_image (struct job *j, uint64_t n, uint64_t size, struct img_error *err)
 {
   struct img_copy_opts o = { .struct_size = sizeof o };
 
-  o.workers = (unsigned) j->args->workers.value;
+  o.workers = j->args->workers;
   o.sparse = SPARSE;
   o.salvage = j->args->flags & DD_NOERROR;
   o.salvaged = lost;

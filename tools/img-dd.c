@@ -23,8 +23,7 @@ static const struct opt opts[] = {
                 N_("format of the target (default: raw; with conv=notrunc: look at it)")),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct dd_args, image),
   OPT_SHARE_ROW (struct dd_args, image),
-  OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct dd_args, workers,
-                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_WORKERS_ROW (struct dd_args, workers),
   OPT_RESULT_ROW (struct dd_args, output),
   OPT_OBJECT_ROW (struct dd_args, image),
   OPT_TRUST_ROWS (struct dd_args, image),
@@ -112,7 +111,6 @@ run (void *data, int n, char **operands)
 {
   struct dd_args *args = data;
   struct progress_args shown = { .on = false };
-  struct img_progress *progress;
   struct progress watch;
   struct dd_range range;
   int rc = dd_parse (args, n, operands);
@@ -123,19 +121,12 @@ run (void *data, int n, char **operands)
     return rc;
   if (args->image.image_opts && args->image.format)
     return tool_usage (_("--image-opts and --format exclude each other"));
-  if (args->workers.given && (args->workers.value < 1 || args->workers.value > 256))
-    return tool_usage (_("-m takes 1 to 256"));
   if (args->output == OUTPUT_JSON && stream_is_stdio (args->out))
     return tool_usage (_("standard output is the image's: there is no place for --output=json"));
   shown.on = args->status == DD_STATUS_PROGRESS;
-  shown.apart = true;
-  progress = img_progress_new ();
-  if (progress == NULL)
-    tool_no_memory ();
-  progress_start (&watch, &shown, progress);
+  progress_start (&watch, &shown, false, true);
   rc = copy (args, &range, &watch);
-  img_progress_free (progress);
-  progress_die (&watch);
+  progress_release (&watch);
   return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

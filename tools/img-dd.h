@@ -34,7 +34,7 @@ enum {
 struct dd_args {
   struct image_args image;
   const char *target_format;
-  struct opt_number workers;
+  unsigned workers;
   int output;
   /* operands */
   const char *in, *out; /* "-": standard input, output */

@@ -164,11 +164,14 @@ walk_flags (struct img_node *node)
 }
 
 static int
-map (struct img_node *node, const struct args *args, struct img_error *err)
+map (struct img_node *node, void *data)
 {
+  const struct args *args = data;
   uint64_t size = img_size (node), start = args->start.value, rest;
   static char room[64 << 10]; /* without it the size is not heeded */
   struct img_block none = { .offset = start };
+  struct img_error err = IMG_ERROR_INIT;
+  int rc;
 
   rest = start < size ? size - start : 0;
   if (args->length.given && args->length.value < rest)
@@ -177,11 +180,12 @@ map (struct img_node *node, const struct args *args, struct img_error *err)
   if (rest == 0 && tool_compat () && args->output == OUTPUT_JSON) {
     print_json (&none, true);
     puts ("]");
-    return 0;
+    return EXIT_SUCCESS;
   }
   setvbuf (stdout, room, _IOFBF, sizeof room); /* small writes are what a long map costs */
-  return (args->output > OUTPUT_JSON ? draw_map : print_map) (node, start, rest, walk_flags (node),
-                                                              args->output, err);
+  rc = (args->output > OUTPUT_JSON ? draw_map : print_map) (node, start, rest, walk_flags (node),
+                                                            args->output, &err);
+  return rc < 0 ? tool_fail (&err) : EXIT_SUCCESS;
 }
 
 static int
@@ -189,23 +193,12 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params = image_open_params (&args->image, 0);
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
-  int rc;
 
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
   if (tool_compat () && args->output > OUTPUT_JSON)
     return tool_usage (_("option --%s: %s"), "output", _("it takes human and json"));
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  rc = map (node, args, &err);
-  if (rc < 0)
-    tool_fail (&err);
-  if (img_close (node, &err) < 0 && rc == 0)
-    rc = tool_fail (&err);
-  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return image_run (names[0], &params, map, args);
 }
 
 int

@@ -66,9 +66,11 @@ print (const struct img_measure *m, int output)
   img_value_free (v);
 }
 
+/* SOURCE NULL: a new image. */
 static int
-measure (const struct args *args, struct img_node *source)
+measure (struct img_node *source, void *data)
 {
+  const struct args *args = data;
   struct img_measure m = { .struct_size = sizeof m, .source = source };
   struct img_error err = IMG_ERROR_INIT;
 
@@ -84,9 +86,6 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params = image_open_params (&args->image, 0);
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
-  int status;
 
   if (opt_wants_help (args->options))
     return opt_print_create_options (args->target, NULL);
@@ -97,14 +96,9 @@ run (void *data, int n, char **names)
   if (n == 0 && (args->image.format || args->image.image_opts || args->snapshot))
     return tool_usage (_("--source-image-opts, -f and -l need a filename argument."));
   if (n == 0)
-    return measure (args, NULL);
+    return measure (NULL, args);
   params.snapshot = args->snapshot;
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = measure (args, node);
-  img_close (node, &err);
-  return status;
+  return image_run (names[0], &params, measure, args);
 }
 
 int

@@ -17,8 +17,9 @@ struct args {
   struct image_args image;
   const char *backing, *backing_format;
   enum img_cache backing_cache;
-  struct opt_number workers;
+  unsigned workers;
   struct progress_args progress;
+  struct progress watch;
   bool unsafe, compress, quiet;
   int output;
 };
@@ -37,8 +38,7 @@ static const struct opt opts[] = {
   OPT_FLAG_ROW ('u', "backing-unsafe", struct args, unsafe,
                 N_("only change the name: contents may change with it")),
   OPT_SHARE_ROW (struct args, image),
-  OPT_NUMBER_ROW ('m', "parallel", N_("N"), struct args, workers,
-                  N_("threads, 1 to 256 (default: what the machine has)")),
+  OPT_WORKERS_ROW (struct args, workers),
   OPT_PROGRESS_ROW (struct args, progress),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_RESULT_ROW (struct args, output),
@@ -48,8 +48,9 @@ static const struct opt opts[] = {
 };
 
 static int
-rebase (struct args *args, struct img_node *node, struct progress *watch)
+rebase (struct img_node *node, void *data)
 {
+  struct args *args = data;
   struct img_rebase_opts o = { .struct_size = sizeof o };
   struct img_open_params below = image_open_params (&args->image, IMG_OPENF_STABLE);
   struct img_copy_stats stats = { .data = 0 };
@@ -61,24 +62,25 @@ rebase (struct args *args, struct img_node *node, struct progress *watch)
   below.cache = args->backing_cache;
   o.unsafe = args->unsafe;
   o.compress = args->compress;
-  o.workers = (unsigned) args->workers.value;
-  o.progress = watch->work;
+  o.workers = args->workers;
   o.backing = &below;
   o.stats = &stats;
   out_result_init (&result, args->output);
+  progress_start (&args->watch, &args->progress, args->quiet, result.json);
+  o.progress = args->watch.work;
   rc = img_rebase (node, args->backing, args->backing_format, &o, &err);
-  progress_end (watch, rc == 0);
-  progress_newline (watch);
+  progress_end (&args->watch, rc == 0);
+  progress_newline (&args->watch);
   if (rc == 0) {
     img_value_set_string (result.facts, "filename", img_filename (node));
     if (args->backing && *args->backing)
       img_value_set_string (result.facts, "backing-filename", args->backing);
     img_value_set_uint (result.facts, "data", stats.data + stats.compressed);
-  } else if (!atomic_load (&watch->signal)) {
+  } else if (!atomic_load (&args->watch.signal)) {
     tool_fail (&err);
   }
   out_result_end (&result, rc == 0);
-  return rc;
+  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int
@@ -90,8 +92,6 @@ check_args (const struct args *args, int n)
     return tool_usage (_("Must specify backing file (-b) or use unsafe mode (-u)"));
   if (args->unsafe && args->compress)
     return tool_usage (_("-u writes nothing that -c could compress"));
-  if (args->workers.given && (args->workers.value < 1 || args->workers.value > 256))
-    return tool_usage (_("-m takes 1 to 256"));
   return 0;
 }
 
@@ -100,33 +100,16 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_progress *progress;
-  struct progress watch;
-  struct img_node *node;
-  int rc = check_args (args, n);
+  int status = check_args (args, n);
 
-  if (rc != 0)
-    return rc;
-  if (args->quiet)
-    args->progress.on = args->progress.json;
-  args->progress.apart = args->output == OUTPUT_JSON;
+  if (status)
+    return status;
   params = image_open_params (&args->image, IMG_OPENF_RDWR | IMG_OPENF_STABLE);
   if (args->unsafe)
     params.flags |= IMG_OPENF_NO_BACKING;
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  progress = img_progress_new ();
-  if (progress == NULL)
-    tool_no_memory ();
-  progress_start (&watch, &args->progress, progress);
-  rc = rebase (args, node, &watch);
-  if (img_close (node, &err) < 0 && rc == 0)
-    rc = -(tool_fail (&err));
-  img_progress_free (progress);
-  progress_die (&watch);
-  return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  status = image_run (names[0], &params, rebase, args);
+  progress_release (&args->watch);
+  return status;
 }
 
 int

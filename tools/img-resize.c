@@ -81,15 +81,16 @@ check (const struct img_node *node, const struct args *args, uint64_t size, stru
 }
 
 static int
-resize (struct img_node *node, const struct args *args, const char *text)
+resize (struct img_node *node, void *data)
 {
+  const struct args *args = data;
   struct img_error err = IMG_ERROR_INIT;
   struct out_result result;
   uint64_t before = img_size (node), size = 0;
   int rc;
 
   out_result_init (&result, args->output);
-  rc = new_size (text, before, &size, &err);
+  rc = new_size (args->size, before, &size, &err);
   if (rc == 0)
     rc = check (node, args, size, &err);
   if (rc == 0)
@@ -113,22 +114,12 @@ run (void *data, int n, char **operands)
   struct args *args = data;
   unsigned flags = IMG_OPENF_RDWR | IMG_OPENF_UNMAP;
   struct img_open_params params = image_open_params (&args->image, flags);
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
-  const char *text = args->size;
-  int status;
 
-  if (text == NULL && n > 0)
-    text = operands[--n];
+  if (args->size == NULL && n > 0)
+    args->size = operands[--n];
   if (n != 1)
     return tool_usage (_("Expecting image file name and size"));
-  node = img_open (operands[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = resize (node, args, text);
-  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
-    status = tool_fail (&err);
-  return status;
+  return image_run (operands[0], &params, resize, args);
 }
 
 int

@@ -86,8 +86,9 @@ static const struct opt opts[] = {
 /* ---- listing ---- */
 
 static int
-list (struct img_node *node, const struct args *args)
+list (struct img_node *node, void *data)
 {
+  const struct args *args = data;
   struct img_error err = IMG_ERROR_INIT;
   struct img_value *all = img_snapshot_list (node, &err);
 
@@ -198,8 +199,9 @@ set_facts (struct img_value *facts, struct img_node *node, const struct action *
 }
 
 static int
-run_change (struct img_node *node, const struct args *args)
+run_change (struct img_node *node, void *data)
 {
+  const struct args *args = data;
   struct img_error err = IMG_ERROR_INIT;
   struct img_value *before = NULL;
   struct out_result result;
@@ -222,10 +224,7 @@ run (void *data, int n, char **names)
 {
   struct args *args = data;
   struct img_open_params params;
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
   bool changes = args->action.letter && args->action.letter != 'l';
-  int status;
 
   if (args->action.mixed)
     return tool_usage (_("Cannot mix '-l', '-a', '-c', '-d'"));
@@ -236,13 +235,7 @@ run (void *data, int n, char **names)
   params = image_open_params (&args->image, IMG_OPENF_NO_BACKING |
                                             (changes ? IMG_OPENF_RDWR | IMG_OPENF_UNMAP
                                                      : IMG_OPENF_INFO));
-  node = img_open (names[0], &params, &err);
-  if (node == NULL)
-    return tool_fail (&err);
-  status = changes ? run_change (node, args) : list (node, args);
-  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
-    status = tool_fail (&err);
-  return status;
+  return image_run (names[0], &params, changes ? run_change : list, args);
 }
 
 int

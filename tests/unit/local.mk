@@ -57,7 +57,7 @@ unit_tests += %D%/test-vdi
 unit_tests += %D%/test-vdi-crash
 endif
 endif
-EXTRA_DIST += %D%/image.h %D%/seed.h
+EXTRA_DIST += %D%/image.h %D%/opening.h %D%/seed.h %D%/suite.h
 unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
 tests_unit_test_crypt_SOURCES = %D%/test-crypt.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_aio_SOURCES = %D%/test-aio.c $(unit_fakes)

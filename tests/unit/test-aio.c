@@ -11,6 +11,7 @@
 
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define SIZE (1024 * 1024)
 #define UNIT 4096
@@ -303,9 +304,5 @@ main (void)
   tcase_add_test (tc, limits);
   tcase_add_test (tc, flush);
   suite_add_tcase (s, tc);
-  SRunner *runner = srunner_create (s);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (s);
 }

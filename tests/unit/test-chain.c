@@ -9,46 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fake-files.h"
-
-static struct img_error err;
-static struct img_node *node;
-static struct img_open_params params;
-
-static void
-set_up (void)
-{
-  fake_files_enter ();
-  img_error_clear (&err);
-  params = (struct img_open_params) { .struct_size = sizeof params };
-}
-
-static void
-tear_down (void)
-{
-  ck_assert_msg (img_close (node, &err) == 0, "%s", err.message);
-  node = NULL;
-  ck_assert_uint_eq (fake_live, 0);
-  fake_files_leave ();
-}
-
-static void
-opens (const char *name)
-{
-  ck_assert_int_eq (img_close (node, &err), 0);
-  img_error_clear (&err);
-  node = img_open (name, &params, &err);
-  ck_assert_msg (node != NULL, "%s", err.message);
-}
-
-static void
-refuses (const char *name, const char *message)
-{
-  img_error_clear (&err);
-  struct img_node *n = img_open (name, &params, &err);
-  ck_assert_msg (n == NULL, "%s opened", name);
-  ck_assert_str_eq (err.message, message);
-}
+#include "opening.h"
+#include "suite.h"
 
 START_TEST (a_chain)
 {
@@ -250,9 +212,5 @@ main (void)
   tcase_add_test (tc, the_user_s_backing);
   tcase_add_test (tc, chain_facts);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "luks.h"
+#include "suite.h"
 
 static void
 unhex (const char *hex, uint8_t *out)
@@ -323,9 +324,5 @@ main (void)
   tcase_add_test (tc, header);
   tcase_add_test (tc, hostile);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

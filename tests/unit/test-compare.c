@@ -11,6 +11,7 @@
 
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define ROOM (2u * 1024 * 1024)
 #define MEM_CAP (8u * 1024 * 1024)
@@ -253,9 +254,5 @@ main (void)
   tcase_add_test (tc, status_failure);
   tcase_add_test (tc, cancel);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

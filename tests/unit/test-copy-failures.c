@@ -9,6 +9,7 @@
 #include <blkimg/overflow.h>
 
 #include "copying.h"
+#include "suite.h"
 
 static uint64_t seed;
 
@@ -323,9 +324,5 @@ main (void)
   tcase_add_test (tc, salvage);
   tcase_add_loop_test (tc, sharing, 0, 2);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

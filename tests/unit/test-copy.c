@@ -9,6 +9,7 @@
 #include <blkimg/overflow.h>
 
 #include "copying.h"
+#include "suite.h"
 
 static uint64_t seed;
 
@@ -275,9 +276,5 @@ main (void)
   tcase_add_test (tc, overlay_repeats_its_own_layer_only);
   tcase_add_test (tc, overlay_leaves_what_the_source_leaves);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fake-files.h"
+#include "suite.h"
 
 static struct img_error err;
 static struct img_create_params params;
@@ -324,9 +325,5 @@ main (void)
   tcase_add_test (tc, a_target_that_cannot_be_made);
   tcase_add_test (tc, overlays);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

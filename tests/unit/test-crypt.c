@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "copying.h"
+#include "suite.h"
 #include "core/write.h"
 
 #define SIZE (64u * 1024)
@@ -215,9 +216,5 @@ main (void)
   tcase_add_test (tc, impossible_maps);
   tcase_add_test (tc, every_fault_is_reported);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

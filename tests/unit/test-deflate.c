@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "codec.h"
+#include "suite.h"
 #include "modules/deflate/coder.h"
 
 #define UNIT 65536u
@@ -244,9 +245,5 @@ main (void)
   tcase_add_loop_test (tc, room_fits_or_says_so, 0, N_ROOMS);
   tcase_add_loop_test (tc, room_refuses_bad_streams, 0, N_ROOMS);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

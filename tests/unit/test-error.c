@@ -8,6 +8,7 @@
 #include <blkimg/error.h>
 
 #include "core/log.h"
+#include "suite.h"
 
 START_TEST (set_returns_minus_one_and_fills)
 {
@@ -83,9 +84,5 @@ main (void)
   tcase_add_test (tc, long_text_is_cut_between_letters);
   tcase_add_test (tc, debug_words);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

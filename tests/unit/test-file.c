@@ -7,6 +7,7 @@
 
 #include "tests/unit/image.h"
 #include "tests/unit/seed.h"
+#include "suite.h"
 
 #define KIB UINT64_C (1024)
 #define MIB (KIB * 1024)
@@ -371,9 +372,5 @@ main (void)
   tcase_add_loop_test (t, every_cache_mode, 0, 5);
   tcase_add_test (t, create_options);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

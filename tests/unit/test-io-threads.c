@@ -9,6 +9,7 @@
 #include "core/pool.h"
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define MEM_CAP (8 * 1024 * 1024)
 
@@ -127,9 +128,5 @@ main (void)
   tcase_set_timeout (tc, 120);
   tcase_add_test (tc, many_writers);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -12,6 +12,7 @@
 #include "core/write.h"
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define ROOM (512 * 1024)
 #define MEM_CAP (8 * 1024 * 1024)
@@ -527,9 +528,5 @@ main (void)
   tcase_add_test (tc, flush_modes);
   tcase_add_test (tc, copy_range);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

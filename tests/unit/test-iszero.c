@@ -6,6 +6,7 @@
 
 #include "core/iszero.h"
 #include "seed.h"
+#include "suite.h"
 
 START_TEST (each_byte_counts)
 {
@@ -77,9 +78,5 @@ main (void)
   tcase_add_test (tc, big_blocks);
   tcase_add_test (tc, runs);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

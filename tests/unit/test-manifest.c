@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/manifest.h"
+#include "suite.h"
 
 static char dir[64];
 static int dir_fd;
@@ -186,9 +187,5 @@ main (void)
   tcase_add_test (tc, hostile_file_name);
   tcase_add_test (tc, names);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -12,6 +12,8 @@
 #include <blkimg/blkimg.h>
 #include <blkimg/module.h>
 
+#include "suite.h"
+
 static char dir[64];
 static struct img_error err;
 static const char *const good_manifest = "module %s\nabi 1\ndriver strange\nkind protocol\n";
@@ -257,9 +259,5 @@ main (void)
   tcase_add_test (tc, names_are_not_paths);
   tcase_add_test (tc, driver_names);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

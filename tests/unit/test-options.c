@@ -7,6 +7,8 @@
 
 #include <blkimg/options.h>
 
+#include "suite.h"
+
 static const char *const modes[] = { "off", "metadata", "full", NULL };
 static const struct img_optdesc table[] = {
   { "cluster_size", IMG_OPT_SIZE, "64k", NULL, "", 0 },
@@ -174,9 +176,5 @@ main (void)
   tcase_add_test (tc, subtree_moves);
   tcase_add_test (tc, set_and_remove);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

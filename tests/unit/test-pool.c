@@ -12,6 +12,7 @@
 #include "core/pool.h"
 #include "core/rangelock.h"
 #include "seed.h"
+#include "suite.h"
 
 struct job {
   atomic_uint next, done, seen;
@@ -165,9 +166,5 @@ main (void)
   tcase_add_test (tc, ranges_exclude_each_other);
   tcase_add_test (tc, neighbours_do_not_wait);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

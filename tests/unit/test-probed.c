@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "image.h"
+#include "suite.h"
 
 static const char qcow2[512] = "QFI\xfb\0\0\0\3";
 
@@ -49,9 +50,5 @@ main (void)
   tcase_add_test (tc, guessed_raw_stays_raw);
   tcase_add_test (tc, named_raw_is_free);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

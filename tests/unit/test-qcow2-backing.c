@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "qcow2-rig.h"
+#include "suite.h"
 
 /* `unknown` and 3 bytes of an extension that nobody knows, before the end of the extensions. */
 static void
@@ -138,9 +139,5 @@ main (void)
   tcase_add_loop_test (t, failures, 0, 3);
   tcase_add_test (t, read_only);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -12,6 +12,7 @@
 
 #include "qcow2-rig.h"
 #include "seed.h"
+#include "suite.h"
 
 enum { MOST = 2400 << 10, OPERATIONS = 120 };
 
@@ -323,9 +324,5 @@ main (void)
   tcase_set_timeout (t, 60);
   tcase_add_loop_test (t, cuts, 0, (int) (sizeof cases / sizeof cases[0]));
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -8,6 +8,7 @@
 
 #include "qcow2-rig.h"
 #include "seed.h"
+#include "suite.h"
 
 enum { DISK = 300 << 10, MOST = 500 << 10, OPERATIONS = 40, RUNS = 120 };
 
@@ -124,9 +125,5 @@ main (void)
   tcase_add_loop_test (t, failures, 0, n);
   tcase_add_loop_test (t, full, 0, n);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

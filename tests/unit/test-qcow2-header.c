@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "fake.h"
+#include "suite.h"
 #include "modules/qcow2/qcow2.h"
 #include "tests/unit/seed.h"
 
@@ -275,9 +276,5 @@ main (void)
   tcase_add_test (tc, cut_at_every_byte);
   tcase_add_test (tc, noise);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

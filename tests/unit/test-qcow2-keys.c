@@ -4,6 +4,7 @@
 
 #include "core/node.h"
 #include "image.h"
+#include "suite.h"
 
 #define SIZE 65536
 
@@ -121,9 +122,5 @@ main (void)
   tcase_add_test (tc, passphrases);
   tcase_add_test (tc, no_slots);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

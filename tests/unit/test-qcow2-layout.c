@@ -8,6 +8,7 @@
 
 #include "modules/qcow2/create.h"
 #include "tests/unit/seed.h"
+#include "suite.h"
 
 static const struct {
   uint32_t cluster_bits, refcount_order;
@@ -81,9 +82,5 @@ main (void)
   tcase_add_loop_test (t, figures, 0, (int) (sizeof known / sizeof known[0]));
   tcase_add_test (t, any_size);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

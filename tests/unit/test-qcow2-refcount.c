@@ -6,6 +6,7 @@
 
 #include "modules/qcow2/write.h"
 #include "tests/unit/seed.h"
+#include "suite.h"
 
 enum { ENTRIES = 512 };
 
@@ -65,9 +66,5 @@ main (void)
   tcase_add_loop_test (t, any_width, 0, 7);
   tcase_add_test (t, bytes_on_disk);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "fake.h"
+#include "suite.h"
 #include "modules/qcow2/qcow2.h"
 #include "tests/unit/seed.h"
 
@@ -231,9 +232,5 @@ main (void)
   tcase_add_test (tc, forgotten_is_never_written);
   tcase_add_test (tc, many_threads);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -11,6 +11,7 @@
 #include "core/write.h"
 #include "qcow2-rig.h"
 #include "seed.h"
+#include "suite.h"
 
 enum { DISK = 3 << 20, UNIT = 4096 };
 
@@ -323,9 +324,5 @@ main (void)
   tcase_add_test (t, overlap_of_free);
   tcase_add_test (t, version_2);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "tests/unit/image.h"
+#include "suite.h"
 
 #define KIB UINT64_C (1024)
 
@@ -156,9 +157,5 @@ main (void)
   tcase_add_test (t, sizes);
   tcase_add_test (t, measures);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -7,6 +7,8 @@
 
 #include <blkimg/options.h>
 
+#include "suite.h"
+
 static const struct {
   const char *text;
   uint64_t bytes;
@@ -72,9 +74,5 @@ main (void)
   tcase_add_loop_test (tc, refuses, 0, COUNT (bad));
   tcase_add_loop_test (tc, formats, 0, COUNT (shown));
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/spec.h"
+#include "suite.h"
 
 static struct img_error err;
 static struct img_spec spec;
@@ -166,9 +167,5 @@ main (void)
   tcase_add_test (tc, option_lists);
   tcase_add_test (tc, path_whatever_it_looks_like);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

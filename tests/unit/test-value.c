@@ -6,6 +6,8 @@
 
 #include <blkimg/blkimg.h>
 
+#include "suite.h"
+
 static void
 same_json (const struct img_value *v, bool one_line, const char *wanted)
 {
@@ -109,9 +111,5 @@ main (void)
   tcase_add_test (tc, take_moves_a_tree_and_its_mark);
   tcase_add_test (tc, getters_check_the_kind);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

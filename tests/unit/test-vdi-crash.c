@@ -12,6 +12,7 @@
 
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 enum {
   BLOCK = 4096,
@@ -299,9 +300,5 @@ main (void)
   tcase_add_loop_test (c, cuts, 0, 6);
   tcase_add_loop_test (c, failures, 0, FAKE_OPS);
   suite_add_tcase (s, c);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

@@ -4,6 +4,7 @@
 #include <blkimg/endian.h>
 
 #include "tests/unit/image.h"
+#include "suite.h"
 
 #define KIB UINT64_C (1024)
 #define MIB (KIB * 1024)
@@ -244,9 +245,5 @@ main (void)
   tcase_add_test (t, truncated);
   tcase_add_test (t, create_limits);
   suite_add_tcase (s, t);
-  SRunner *r = srunner_create (s);
-  srunner_run_all (r, CK_ENV);
-  int failed = srunner_ntests_failed (r);
-  srunner_free (r);
-  return failed != 0;
+  return run_suite (s);
 }

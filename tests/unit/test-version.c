@@ -6,6 +6,8 @@
 
 #include <blkimg/blkimg.h>
 
+#include "suite.h"
+
 START_TEST (version_is_the_package_s)
 {
   ck_assert_str_eq (img_version (), PACKAGE_VERSION);
@@ -19,9 +21,5 @@ main (void)
   TCase *tc = tcase_create ("version");
   tcase_add_test (tc, version_is_the_package_s);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

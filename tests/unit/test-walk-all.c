@@ -9,6 +9,7 @@
 
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define MEM_CAP (64 * 1024 * 1024)
 #define UNIT 512
@@ -108,9 +109,5 @@ main (void)
   tcase_set_timeout (tc, 120);
   tcase_add_test (tc, walks_together);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -14,6 +14,7 @@
 #include "core/pool.h"
 #include "fake.h"
 #include "seed.h"
+#include "suite.h"
 
 #define MEM_CAP (64 * 1024 * 1024)
 
@@ -513,9 +514,5 @@ main (void)
   tcase_add_test (tc, holes_under_plain_only);
   tcase_add_test (tc, past_the_host_s_end);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "suite.h"
 
 #define UNIT 65536u
 
@@ -91,9 +92,5 @@ main (void)
   tcase_add_test (tc, reads_frames_in_a_row);
   tcase_add_test (tc, bad_levels_are_refused);
   suite_add_tcase (suite, tc);
-  SRunner *runner = srunner_create (suite);
-  srunner_run_all (runner, CK_ENV);
-  int failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite (suite);
 }

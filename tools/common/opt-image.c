@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Options that most commands share.
  *
- * Owns: cache modes, --object, the gate that the options choose, the list of create options. */
+ * Owns: cache modes, --object, the gate that the options choose, opening the one image of most
+ * commands, the list of create options. */
 
 #include <config.h>
 
@@ -48,6 +49,21 @@ opt_set_object (void *field, const char *arg, struct img_error *err)
   return img_objects_add (objects, arg, err);
 }
 
+int
+opt_set_workers (void *field, const char *arg, struct img_error *err)
+{
+  const unsigned long most = tool_compat () ? 16 : 256;
+  char *end;
+  unsigned long n = strtoul (arg, &end, 10);
+
+  if (*arg < '0' || *arg > '9' || *end)
+    return img_error_set (err, EINVAL, _("'%s' is not a number"), arg);
+  if (n < 1 || n > most)
+    return img_error_set (err, EINVAL, _("-m takes 1 to %d"), (int) most);
+  *(unsigned *) field = (unsigned) n;
+  return 0;
+}
+
 /* ---- opening ---- */
 
 enum img_gate
@@ -71,6 +87,21 @@ image_open_params (const struct image_args *image, unsigned flags)
   p.gate = image_gate (image);
   p.objects = image->objects;
   return p;
+}
+
+int
+image_run (const char *name, const struct img_open_params *params, image_work *work, void *args)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  struct img_node *node = img_open (name, params, &err);
+  int status;
+
+  if (node == NULL)
+    return tool_fail (&err);
+  status = work (node, args);
+  if (img_close (node, &err) < 0 && status == EXIT_SUCCESS)
+    status = tool_fail (&err);
+  return status;
 }
 
 /* ---- -o help ---- */

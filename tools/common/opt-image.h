@@ -18,6 +18,7 @@ struct image_args {
 
 int opt_set_cache (void *field, const char *arg, struct img_error *err);
 int opt_set_object (void *field, const char *arg, struct img_error *err);
+int opt_set_workers (void *field, const char *arg, struct img_error *err); /* unsigned */
 
 #define OPT_FORMAT_ROW(l, n, args, field) \
   OPT_TEXT_ROW (l, n, N_("FMT"), args, field, N_("format of the image (default: look at it)"))
@@ -33,6 +34,9 @@ int opt_set_object (void *field, const char *arg, struct img_error *err);
 #define OPT_OBJECT_ROW(args, image) \
   OPT_CALL_ROW (0, "object", N_("TYPE,id=ID,..."), opt_set_object, args, image.objects, \
                 N_("define a secret or another object"))
+#define OPT_WORKERS_ROW(args, field) \
+  OPT_CALL_ROW ('m', "parallel", N_("N"), opt_set_workers, args, field, \
+                N_("threads, 1 to 256 (default: what the machine has)"))
 #define OPT_TRUST_ROWS(args, image)                                                       \
   OPT_FLAG_ROW (0, "untrusted", args, image.untrusted,                                    \
                 N_("open no file that an image names")),                                  \
@@ -42,6 +46,12 @@ int opt_set_object (void *field, const char *arg, struct img_error *err);
 /* What img_open needs, with FLAGS (IMG_OPENF_*) added. */
 struct img_open_params image_open_params (const struct image_args *image, unsigned flags);
 enum img_gate image_gate (const struct image_args *image);
+
+/* The frame of a command that takes one image: opens NAME, lets WORK do what it does, closes the
+ * image.  WORK says what went wrong, and returns the exit status; so does this. */
+typedef int image_work (struct img_node *node, void *args);
+int image_run (const char *name, const struct img_open_params *params, image_work *work,
+               void *args);
 
 /* True when -o TEXT (NULL allowed) asks for the list of options: "help" or "?". */
 bool opt_wants_help (const char *text);

@@ -198,13 +198,15 @@ watch_work (void *arg)
 }
 
 void
-progress_start (struct progress *watch, const struct progress_args *args,
-                struct img_progress *work)
+progress_start (struct progress *watch, const struct progress_args *args, bool quiet, bool apart)
 {
   sigset_t set;
 
-  *watch = (struct progress) { .args = *args, .work = work, .began = now_ms () };
-  watch->to = args->apart ? stderr : stdout;
+  *watch = (struct progress) { .args = *args, .work = img_progress_new (), .began = now_ms () };
+  if (watch->work == NULL)
+    tool_no_memory ();
+  watch->args.on = args->on && (!quiet || args->json);
+  watch->to = apart ? stderr : stdout;
   watch->terminal = !tool_compat () && isatty (fileno (watch->to));
   watched_signals (&set);
   pthread_sigmask (SIG_BLOCK, &set, NULL);
@@ -242,11 +244,13 @@ progress_newline (const struct progress *watch)
 }
 
 void
-progress_die (const struct progress *watch)
+progress_release (struct progress *watch)
 {
   int sig = atomic_load (&watch->signal);
   sigset_t set;
 
+  img_progress_free (watch->work);
+  watch->work = NULL;
   if (sig == 0)
     return;
   fflush (stdout);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* common/progress.h - the watcher: shows how far the work is, and ends it when a signal asks.
  *
- *   progress_start (&watch, &args.progress, p);   before threads and unfinished files exist
- *   ... img_copy ...; on failure with watch.signal != 0: remove what is unfinished
+ *   progress_start (&watch, &args.progress, quiet, apart);   before threads and unfinished files
+ *   ... img_copy with watch.work ...; on failure with watch.signal != 0: remove what is unfinished
  *   progress_end (&watch, succeeded);             the last report; print results now
  *   progress_newline (&watch);                    where qemu-img ends its progress line
- *   progress_die (&watch);                        by that signal, if there was one */
+ *   progress_release (&watch);                    dies by that signal, if there was one */
 #ifndef COMMON_PROGRESS_H
 #define COMMON_PROGRESS_H
 
@@ -24,7 +24,6 @@
 struct progress_args {
   bool on, json;
   int fd; /* of JSON lines; 0: standard error */
-  bool apart; /* standard output is the result's: what people see goes to standard error */
 };
 
 int opt_set_progress (void *field, const char *arg, struct img_error *err);
@@ -34,7 +33,7 @@ int opt_set_progress (void *field, const char *arg, struct img_error *err);
 
 struct progress {
   struct progress_args args;
-  struct img_progress *work;
+  struct img_progress *work; /* for the options of what works */
   FILE *to;
   pthread_t thread;
   bool running, terminal;
@@ -43,11 +42,14 @@ struct progress {
   int64_t began, asked; /* monotonic milliseconds: start of work, signal */
 };
 
-void progress_start (struct progress *watch, const struct progress_args *args,
-                     struct img_progress *work);
+/* QUIET: only JSON lines are shown.  APART: standard output is the result's, what people see goes
+ * to standard error. */
+void progress_start (struct progress *watch, const struct progress_args *args, bool quiet,
+                     bool apart);
 void progress_end (struct progress *watch, bool succeeded);
 void progress_newline (const struct progress *watch);
-/* Dies by the signal that ended the work; returns when there was none. */
-void progress_die (const struct progress *watch);
+/* Once all is closed and said.  Dies by the signal that ended the work; returns when there was
+ * none, also when nothing was started and *WATCH is zero. */
+void progress_release (struct progress *watch);
 
 #endif
