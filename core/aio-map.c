@@ -6,10 +6,10 @@
  * the drivers' reserve calls in place all the way down.  Refuses to keep more than SPANS_MAX. */
 #include <config.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/aio-map.h"
-#include "core/i18n.h"
 #include "core/probe.h"
 #include "core/write.h"
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/aio-pool.h"
-#include "core/i18n.h"
 
 struct list {
   struct img_aio_job *first, **last;

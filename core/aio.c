@@ -13,11 +13,11 @@
 
 #include <blkimg/aio.h>
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/aio-map.h"
 #include "core/aio-pool.h"
-#include "core/i18n.h"
 #include "core/io.h"
 
 #define THREADS_MAX 64

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
 

@@ -6,10 +6,10 @@
  * not by how much differs. */
 #include <config.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/compare-list.h"
-#include "core/i18n.h"
 
 #define ENOUGH 65536u
 

@@ -19,10 +19,10 @@
 
 #include <blkimg/cleanup.h>
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/compare-list.h"
-#include "core/i18n.h"
 #include "core/iszero.h"
 #include "core/node.h"
 #include "core/pool.h"

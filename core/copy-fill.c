@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
-#include "core/i18n.h"
 #include "core/iszero.h"
 #include "core/write.h"
 

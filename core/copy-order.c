@@ -18,9 +18,9 @@
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/copy-job.h"
-#include "core/i18n.h"
 #include "core/progress.h"
 
 struct copy_order {

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/iszero.h"
 #include "core/side.h"
 

@@ -7,10 +7,10 @@
  * space taken just before: after the zeroes were found, so that none of them stays allocated. */
 #include <config.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/progress.h"
 #include "core/write.h"

@@ -11,10 +11,10 @@
 
 #include <stdlib.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
-#include "core/i18n.h"
 #include "core/progress.h"
 #include "core/walk.h"
 #include "core/workers.h"

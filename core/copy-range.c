@@ -5,9 +5,9 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
 

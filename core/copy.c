@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
 #include "core/crypt.h"
-#include "core/i18n.h"
 #include "core/pool.h"
 #include "core/progress.h"
 #include "core/workers.h"

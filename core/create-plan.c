@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/create.h"
 #include "core/driver.h"
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/optdesc.h"
 #include "core/spec.h"

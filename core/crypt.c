@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/crypt.h"
-#include "core/i18n.h"
 #include "core/serial.h"
 
 #define CHUNK (256 * 1024) /* is deciphered while it is in the processor's cache */

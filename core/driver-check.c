@@ -8,8 +8,9 @@
 
 #include <string.h>
 
+#include <blkimg/i18n.h>
+
 #include "core/driver.h"
-#include "core/i18n.h"
 
 /* A struct that ends before this member was never valid. */
 #define SMALLEST (offsetof (struct img_driver, probe))

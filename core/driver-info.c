@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
 #include "core/driver.h"
-#include "core/i18n.h"
 
 static void
 add_words (struct img_value *object, const char *key, const char *const *words)

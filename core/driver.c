@@ -14,9 +14,9 @@
 
 #include <blkimg/blkimg.h>
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/driver.h"
-#include "core/i18n.h"
 #include "core/log.h"
 
 static struct {

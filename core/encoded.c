@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/iszero.h"
 #include "core/write.h"

@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/driver.h"
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/spec.h"
 

@@ -11,11 +11,11 @@
 
 #include <inttypes.h>
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 #include <blkimg/vec.h>
 
 #include "core/holes.h"
-#include "core/i18n.h"
 #include "core/io.h"
 
 #define EDGES_MAX (512 * 1024) /* 4 MiB */

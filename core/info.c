@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/serial.h"
 

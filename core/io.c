@@ -10,10 +10,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/crypt.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
 #include "core/write.h"

@@ -30,7 +30,6 @@ core_libblkimgcore_la_SOURCES += %D%/driver.h
 core_libblkimgcore_la_SOURCES += %D%/error.c
 core_libblkimgcore_la_SOURCES += %D%/holes.c
 core_libblkimgcore_la_SOURCES += %D%/holes.h
-core_libblkimgcore_la_SOURCES += %D%/i18n.h
 core_libblkimgcore_la_SOURCES += %D%/io.c
 core_libblkimgcore_la_SOURCES += %D%/io.h
 core_libblkimgcore_la_SOURCES += %D%/iszero.c

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/manifest.h"
 #include "core/probe.h"
 

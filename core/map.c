@@ -7,10 +7,10 @@
 #include <inttypes.h>
 #include <limits.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/crypt.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/serial.h"
 

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "core/module.h"
 
 /* "NAME.a" with no address, then all global symbols of that archive, its entry among them.  Weak:

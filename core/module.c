@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/log.h"
 #include "core/module.h"
 

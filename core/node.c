@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/crypt.h"
 #include "core/holes.h"
-#include "core/i18n.h"
 #include "core/node.h"
 #include "core/rangelock.h"
 #include "core/serial.h"

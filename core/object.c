@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/vec.h>
 
-#include "core/i18n.h"
 #include "core/node.h"
 #include "core/object.h"
 #include "core/optdesc.h"

@@ -4,8 +4,8 @@
 #include <config.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/node.h"
 #include "core/progress.h"

@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "core/node.h"
 #include "core/serial.h"
 

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "core/node.h"
 
 int

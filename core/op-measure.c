@@ -5,10 +5,10 @@
 #include <config.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/create.h"
 #include "core/driver.h"
-#include "core/i18n.h"
 
 IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/open.h"
 
 #define SPARSE 4096

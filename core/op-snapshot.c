@@ -3,7 +3,8 @@
 
 #include <config.h>
 
-#include "core/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "core/node.h"
 #include "core/serial.h"
 

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/driver.h"
 #include "core/gate.h"
-#include "core/i18n.h"
 #include "core/open.h"
 
 IMG_CLEANUP_FN (img_opts_free, struct img_opts *)

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/driver.h"
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/serial.h"
 #include "core/spec.h"

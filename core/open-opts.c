@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/optdesc.h"
 

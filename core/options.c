@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 #include <blkimg/vec.h>
 
-#include "core/i18n.h"
 #include "core/optdesc.h"
 
 struct pair {

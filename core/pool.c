@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 
-#include "core/i18n.h"
 #include "core/pool.h"
 
 struct img_pool {

@@ -11,10 +11,10 @@
 
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/driver.h"
-#include "core/i18n.h"
 #include "core/probe.h"
 
 #define BARE_HIT 50 /* how sure a magic is, of a driver without a probe function */

@@ -6,7 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "core/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "core/progress.h"
 
 struct img_progress {

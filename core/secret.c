@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/object.h"
 
 enum { MAX_SECRET = 1 << 20, KEY_BYTES = 32, BLOCK = 16 };

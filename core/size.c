@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 #include <blkimg/overflow.h>
 
-#include "core/i18n.h"
 
 static int
 digit_value (char c, unsigned base)

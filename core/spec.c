@@ -15,8 +15,8 @@
 #include <jansson.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
-#include "core/i18n.h"
 #include "core/spec.h"
 
 #define MAX_TEXT (1u << 20)

@@ -17,9 +17,9 @@
 
 #include <blkimg/cleanup.h>
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "core/i18n.h"
 #include "core/node.h"
 #include "core/progress.h"
 

@@ -18,11 +18,11 @@
 
 #include <blkimg/cleanup.h>
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 #include <blkimg/vec.h>
 
 #include "core/create.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/iszero.h"
 

@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 
 #include "core/create.h"
-#include "core/i18n.h"
 #include "core/open.h"
 #include "core/optdesc.h"
 

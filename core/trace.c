@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/i18n.h>
 #include <blkimg/vec.h>
 
-#include "core/i18n.h"
 #include "core/log.h"
 #include "core/node.h"
 

@@ -12,10 +12,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/holes.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/walk.h"
 

@@ -11,10 +11,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "core/crypt.h"
-#include "core/i18n.h"
 #include "core/io.h"
 #include "core/iszero.h"
 #include "core/probe.h"

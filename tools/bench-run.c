@@ -12,10 +12,10 @@
 #include <time.h>
 
 #include <blkimg/aio.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
 #include "bench.h"
-#include "common/i18n.h"
 
 #define BATCH 256
 

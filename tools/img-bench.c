@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/value.h>
 
 #include "bench.h"
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "common/out.h"
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "common/out.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "common/out-result.h"
 #include "common/progress.h"

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "common/out-result.h"
 #include "common/progress.h"

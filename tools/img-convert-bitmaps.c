@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 
-#include "common/i18n.h"
 #include "img-convert.h"
 
 static bool

@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/stream.h"
 #include "img-convert.h"
 

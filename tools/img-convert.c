@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "img-convert.h"
 
 #define MAX_SPARSE (16u << 20)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "common/opt-image.h"
 #include "common/out-result.h"
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "img-dd.h"
 
 #define MAX_BLOCK INT32_MAX

@@ -16,10 +16,10 @@
 
 #include <blkimg/cleanup.h>
 #include <blkimg/copy.h>
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/stream.h"
 #include "img-dd.h"
 

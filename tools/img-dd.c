@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/stream.h"
 #include "img-dd.h"
 

@@ -15,9 +15,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 
-#include "common/i18n.h"
 #include "common/out.h"
 #include "img-map-picture.h"
 

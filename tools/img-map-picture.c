@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/tool.h"
 #include "img-map-picture.h"
 

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 
-#include "common/i18n.h"
 #include "img-map-picture.h"
 
 enum {

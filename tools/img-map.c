@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "img-map-picture.h"
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/module.h>
 
-#include "common/i18n.h"
 #include "common/opt-image.h"
 #include "common/out.h"
 

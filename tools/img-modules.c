@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
-#include "common/i18n.h"
 #include "common/opt.h"
 #include "common/out.h"
 

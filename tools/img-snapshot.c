@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "common/opt-image.h"
 #include "common/out-result.h"
 

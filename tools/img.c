@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
-#include "common/i18n.h"
 #include "common/tool.h"
 
 /* What drop-in mode says its version is: the line whose options and wording it has. */

@@ -24,25 +24,18 @@
 #ifndef BLKIMG_MODULE_H
 #define BLKIMG_MODULE_H
 
-#include <libintl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <blkimg/error.h>
+#include <blkimg/i18n.h>
 #include <blkimg/node.h>
 #include <blkimg/options.h>
 #include <blkimg/value.h>
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#ifndef _
-#define _(s) dgettext ("blkimg", s)
-#endif
-#ifndef N_
-#define N_(s) s
 #endif
 
 #define IMG_ABI 1u

@@ -9,8 +9,8 @@
 #include <wchar.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
-#include "common/i18n.h"
 #include "common/opt.h"
 
 #define HELP_COLUMN 34

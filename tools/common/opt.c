@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 
-#include "common/i18n.h"
 #include "common/opt.h"
 
 #define MAX_OPTS 60

@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <blkimg/i18n.h>
 #include <blkimg/options.h>
 
-#include "common/i18n.h"
 #include "common/progress.h"
 
 #define INTERVAL_MS 200

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/i18n.h"
+#include <blkimg/i18n.h>
+
 #include "common/stream.h"
 #include "common/tool.h"
 

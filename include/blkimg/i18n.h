@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* blkimg/i18n.h - gettext: the library, its modules and the commands share one catalogue.
+ *
+ * _("text") is translated where it stands; N_("text"), in a table, by whoever prints it.  A module
+ * with a catalogue of its own defines both before it includes <blkimg/module.h>. */
+#ifndef BLKIMG_I18N_H
+#define BLKIMG_I18N_H
+
+#include <libintl.h>
+
+#ifndef _
+#define _(s) dgettext ("blkimg", s)
+#endif
+#ifndef N_
+#define N_(s) s
+#endif
+
+#endif
