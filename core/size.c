@@ -13,7 +13,6 @@
 #include <blkimg/options.h>
 #include <blkimg/overflow.h>
 
-
 static int
 digit_value (char c, unsigned base)
 {

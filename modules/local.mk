@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every module's .la file and manifest lands in modules/ of the build tree, so that
 # BLKIMG_MODULE_PATH=build/modules is all that uninstalled use needs.
-# A module's local.mk appends its manifest to module_manifests (and to dist_module_DATA or,
-# for a module that is never installed, EXTRA_DIST).
-module_manifests =
+# A module's local.mk appends its manifest to dist_module_DATA; one that is never installed, to
+# noinst_manifests.
+noinst_manifests =
+module_manifests = $(dist_module_DATA) $(noinst_manifests)
 
 # Manual pages: NAME.pod becomes blkimg-NAME(7).  A module's local.mk says
 #   EXTRA_DIST += %D%/NAME.pod

@@ -7,8 +7,8 @@ tools_common_libtools_la_SOURCES += %D%/common/opt-image.h
 tools_common_libtools_la_SOURCES += %D%/common/opt-usage.c
 tools_common_libtools_la_SOURCES += %D%/common/opt.c
 tools_common_libtools_la_SOURCES += %D%/common/opt.h
-tools_common_libtools_la_SOURCES += %D%/common/out-info.c
 tools_common_libtools_la_SOURCES += %D%/common/out-copy.c
+tools_common_libtools_la_SOURCES += %D%/common/out-info.c
 tools_common_libtools_la_SOURCES += %D%/common/out-result.c
 tools_common_libtools_la_SOURCES += %D%/common/out-result.h
 tools_common_libtools_la_SOURCES += %D%/common/out.c
@@ -40,13 +40,6 @@ tools_img_LDADD = $(tools_ldadd)
 command_pods += %D%/img.pod
 command_pages += %D%/img.1
 
-bin_PROGRAMS += tools/img-bench
-tools_img_bench_SOURCES = %D%/img-bench.c %D%/bench-latency.c %D%/bench-run.c %D%/bench.h
-tools_img_bench_CPPFLAGS = $(tools_cppflags)
-tools_img_bench_LDFLAGS = $(tools_ldflags)
-tools_img_bench_LDADD = $(tools_ldadd)
-command_pods += %D%/img-bench.pod
-command_pages += %D%/img-bench.1
 bin_PROGRAMS += tools/img-amend
 tools_img_amend_SOURCES = %D%/img-amend.c
 tools_img_amend_CPPFLAGS = $(tools_cppflags)
@@ -54,6 +47,14 @@ tools_img_amend_LDFLAGS = $(tools_ldflags)
 tools_img_amend_LDADD = $(tools_ldadd)
 command_pods += %D%/img-amend.pod
 command_pages += %D%/img-amend.1
+
+bin_PROGRAMS += tools/img-bench
+tools_img_bench_SOURCES = %D%/img-bench.c %D%/bench-latency.c %D%/bench-run.c %D%/bench.h
+tools_img_bench_CPPFLAGS = $(tools_cppflags)
+tools_img_bench_LDFLAGS = $(tools_ldflags)
+tools_img_bench_LDADD = $(tools_ldadd)
+command_pods += %D%/img-bench.pod
+command_pages += %D%/img-bench.1
 
 bin_PROGRAMS += tools/img-bitmap
 tools_img_bitmap_SOURCES = %D%/img-bitmap.c
@@ -70,6 +71,31 @@ tools_img_check_LDFLAGS = $(tools_ldflags)
 tools_img_check_LDADD = $(tools_ldadd)
 command_pods += %D%/img-check.pod
 command_pages += %D%/img-check.1
+
+bin_PROGRAMS += tools/img-commit
+tools_img_commit_SOURCES = %D%/img-commit.c
+tools_img_commit_CPPFLAGS = $(tools_cppflags)
+tools_img_commit_LDFLAGS = $(tools_ldflags)
+tools_img_commit_LDADD = $(tools_ldadd)
+command_pods += %D%/img-commit.pod
+command_pages += %D%/img-commit.1
+
+bin_PROGRAMS += tools/img-compare
+tools_img_compare_SOURCES = %D%/img-compare.c
+tools_img_compare_CPPFLAGS = $(tools_cppflags)
+tools_img_compare_LDFLAGS = $(tools_ldflags)
+tools_img_compare_LDADD = $(tools_ldadd)
+command_pods += %D%/img-compare.pod
+command_pages += %D%/img-compare.1
+
+bin_PROGRAMS += tools/img-convert
+tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-bitmaps.c %D%/img-convert-run.c \
+	%D%/img-convert.h
+tools_img_convert_CPPFLAGS = $(tools_cppflags)
+tools_img_convert_LDFLAGS = $(tools_ldflags)
+tools_img_convert_LDADD = $(tools_ldadd)
+command_pods += %D%/img-convert.pod
+command_pages += %D%/img-convert.1
 
 bin_PROGRAMS += tools/img-create
 tools_img_create_SOURCES = %D%/img-create.c
@@ -112,31 +138,6 @@ tools_img_measure_LDADD = $(tools_ldadd)
 command_pods += %D%/img-measure.pod
 command_pages += %D%/img-measure.1
 
-bin_PROGRAMS += tools/img-commit
-tools_img_commit_SOURCES = %D%/img-commit.c
-tools_img_commit_CPPFLAGS = $(tools_cppflags)
-tools_img_commit_LDFLAGS = $(tools_ldflags)
-tools_img_commit_LDADD = $(tools_ldadd)
-command_pods += %D%/img-commit.pod
-command_pages += %D%/img-commit.1
-
-bin_PROGRAMS += tools/img-compare
-tools_img_compare_SOURCES = %D%/img-compare.c
-tools_img_compare_CPPFLAGS = $(tools_cppflags)
-tools_img_compare_LDFLAGS = $(tools_ldflags)
-tools_img_compare_LDADD = $(tools_ldadd)
-command_pods += %D%/img-compare.pod
-command_pages += %D%/img-compare.1
-
-bin_PROGRAMS += tools/img-convert
-tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-bitmaps.c %D%/img-convert-run.c \
-	%D%/img-convert.h
-tools_img_convert_CPPFLAGS = $(tools_cppflags)
-tools_img_convert_LDFLAGS = $(tools_ldflags)
-tools_img_convert_LDADD = $(tools_ldadd)
-command_pods += %D%/img-convert.pod
-command_pages += %D%/img-convert.1
-
 bin_PROGRAMS += tools/img-modules
 tools_img_modules_SOURCES = %D%/img-modules.c
 tools_img_modules_CPPFLAGS = $(tools_cppflags)
@@ -144,6 +145,14 @@ tools_img_modules_LDFLAGS = $(tools_ldflags)
 tools_img_modules_LDADD = $(tools_ldadd)
 command_pods += %D%/img-modules.pod
 command_pages += %D%/img-modules.1
+
+bin_PROGRAMS += tools/img-rebase
+tools_img_rebase_SOURCES = %D%/img-rebase.c
+tools_img_rebase_CPPFLAGS = $(tools_cppflags)
+tools_img_rebase_LDFLAGS = $(tools_ldflags)
+tools_img_rebase_LDADD = $(tools_ldadd)
+command_pods += %D%/img-rebase.pod
+command_pages += %D%/img-rebase.1
 
 bin_PROGRAMS += tools/img-resize
 tools_img_resize_SOURCES = %D%/img-resize.c
@@ -160,13 +169,6 @@ tools_img_snapshot_LDFLAGS = $(tools_ldflags)
 tools_img_snapshot_LDADD = $(tools_ldadd)
 command_pods += %D%/img-snapshot.pod
 command_pages += %D%/img-snapshot.1
-bin_PROGRAMS += tools/img-rebase
-tools_img_rebase_SOURCES = %D%/img-rebase.c
-tools_img_rebase_CPPFLAGS = $(tools_cppflags)
-tools_img_rebase_LDFLAGS = $(tools_ldflags)
-tools_img_rebase_LDADD = $(tools_ldadd)
-command_pods += %D%/img-rebase.pod
-command_pages += %D%/img-rebase.1
 
 EXTRA_DIST += $(command_pods)
 if HAVE_POD2MAN

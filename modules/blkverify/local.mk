@@ -2,15 +2,13 @@
 if MODULE_BLKVERIFY
 module_LTLIBRARIES += modules/blkverify.la
 dist_module_DATA += %D%/blkverify.manifest
-module_manifests += %D%/blkverify.manifest
 preload_modules += -dlpreopen modules/blkverify.la
 module_pages += modules/blkimg-blkverify.7
 endif
 modules_blkverify_la_SOURCES = %D%/blkverify.c
 modules_blkverify_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=blkverify
-modules_blkverify_la_CFLAGS = $(AM_CFLAGS) $(MODULE_BLKVERIFY_CFLAGS)
 modules_blkverify_la_LDFLAGS = $(module_ldflags)
-modules_blkverify_la_LIBADD = modules/common/libmodcommon.la core/libblkimg.la $(MODULE_BLKVERIFY_LIBS)
+modules_blkverify_la_LIBADD = modules/common/libmodcommon.la core/libblkimg.la
 EXTRA_DIST += %D%/blkverify.pod
 modules/blkimg-blkverify.7: %D%/blkverify.pod
 	$(pod_to_page7)

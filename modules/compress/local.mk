@@ -2,15 +2,13 @@
 if MODULE_COMPRESS
 module_LTLIBRARIES += modules/compress.la
 dist_module_DATA += %D%/compress.manifest
-module_manifests += %D%/compress.manifest
 preload_modules += -dlpreopen modules/compress.la
 module_pages += modules/blkimg-compress.7
 endif
 modules_compress_la_SOURCES = %D%/compress.c
 modules_compress_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=compress
-modules_compress_la_CFLAGS = $(AM_CFLAGS) $(MODULE_COMPRESS_CFLAGS)
 modules_compress_la_LDFLAGS = $(module_ldflags)
-modules_compress_la_LIBADD = modules/common/libmodcommon.la core/libblkimg.la $(MODULE_COMPRESS_LIBS)
+modules_compress_la_LIBADD = modules/common/libmodcommon.la core/libblkimg.la
 EXTRA_DIST += %D%/compress.pod
 modules/blkimg-compress.7: %D%/compress.pod
 	$(pod_to_page7)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_DEFLATE
 module_LTLIBRARIES += modules/deflate.la
-module_manifests += %D%/deflate.manifest
 dist_module_DATA += %D%/deflate.manifest
 preload_modules += -dlpreopen modules/deflate.la
 module_pages += modules/blkimg-deflate.7
-else
-EXTRA_DIST += %D%/deflate.manifest
 endif
 # The unit test compiles them too.
 deflate_sources = %D%/coder.h %D%/deflate.c %D%/isal.c %D%/libdeflate.c %D%/zlib.c

@@ -2,7 +2,6 @@
 if MODULE_FILE
 module_LTLIBRARIES += modules/file.la
 dist_module_DATA += %D%/file.manifest
-module_manifests += %D%/file.manifest
 preload_modules += -dlpreopen modules/file.la
 module_pages += modules/blkimg-file.7
 endif
@@ -10,9 +9,8 @@ modules_file_la_SOURCES = %D%/file.c %D%/file.h %D%/io.c %D%/direct.c %D%/extent
 	%D%/resize.c %D%/share.c %D%/lock.c %D%/create.c %D%/aio.c %D%/aio.h \
 	%D%/aio-inline.c %D%/aio-native.c %D%/aio-uring.c
 modules_file_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=file
-modules_file_la_CFLAGS = $(AM_CFLAGS) $(MODULE_FILE_CFLAGS)
 modules_file_la_LDFLAGS = $(module_ldflags)
-modules_file_la_LIBADD = core/libblkimg.la $(MODULE_FILE_LIBS)
+modules_file_la_LIBADD = core/libblkimg.la
 EXTRA_DIST += %D%/file.pod
 modules/blkimg-file.7: %D%/file.pod
 	$(pod_to_page7)

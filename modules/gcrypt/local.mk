@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_GCRYPT
 module_LTLIBRARIES += modules/gcrypt.la
-module_manifests += %D%/gcrypt.manifest
 dist_module_DATA += %D%/gcrypt.manifest
 preload_modules += -dlpreopen modules/gcrypt.la
 module_pages += modules/blkimg-gcrypt.7
-else
-EXTRA_DIST += %D%/gcrypt.manifest
 endif
 modules_gcrypt_la_SOURCES = %D%/gcrypt.c %D%/gcrypt.h %D%/kdf.c
 modules_gcrypt_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=gcrypt $(MODULE_GCRYPT_CFLAGS)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_LUKS
 module_LTLIBRARIES += modules/luks.la
-module_manifests += %D%/luks.manifest
 dist_module_DATA += %D%/luks.manifest
 preload_modules += -dlpreopen modules/luks.la
 module_pages += modules/blkimg-luks.7
-else
-EXTRA_DIST += %D%/luks.manifest
 endif
 modules_luks_la_SOURCES = %D%/luks.c %D%/v2.c %D%/v2.h %D%/v2-json.c %D%/v2-slot.c
 modules_luks_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=luks $(MODULE_LUKS_CFLAGS)

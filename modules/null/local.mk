@@ -2,16 +2,14 @@
 if MODULE_NULL
 module_LTLIBRARIES += modules/null.la
 dist_module_DATA += %D%/null.manifest
-module_manifests += %D%/null.manifest
 preload_modules += -dlpreopen modules/null.la
 module_pages += modules/blkimg-null.7
 endif
 null_sources = %D%/null.c
 modules_null_la_SOURCES = $(null_sources)
 modules_null_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=null
-modules_null_la_CFLAGS = $(AM_CFLAGS) $(MODULE_NULL_CFLAGS)
 modules_null_la_LDFLAGS = $(module_ldflags)
-modules_null_la_LIBADD = core/libblkimg.la $(MODULE_NULL_LIBS)
+modules_null_la_LIBADD = core/libblkimg.la
 EXTRA_DIST += %D%/null.pod
 modules/blkimg-null.7: %D%/null.pod
 	$(pod_to_page7)

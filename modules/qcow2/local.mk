@@ -67,11 +67,8 @@ modules_qcow2_libqcow2_la_LIBADD = modules/common/libmodcommon.la
 if MODULE_QCOW2
 module_LTLIBRARIES += modules/qcow2.la
 dist_module_DATA += %D%/qcow2.manifest
-module_manifests += %D%/qcow2.manifest
 preload_modules += -dlpreopen modules/qcow2.la
 module_pages += modules/blkimg-qcow2.7
-else
-EXTRA_DIST += %D%/qcow2.manifest
 endif
 modules_qcow2_la_SOURCES = %D%/qcow2.c
 modules_qcow2_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=qcow2

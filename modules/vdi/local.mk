@@ -2,7 +2,6 @@
 if MODULE_VDI
 module_LTLIBRARIES += modules/vdi.la
 dist_module_DATA += %D%/vdi.manifest
-module_manifests += %D%/vdi.manifest
 preload_modules += -dlpreopen modules/vdi.la
 module_pages += modules/blkimg-vdi.7
 endif
@@ -10,9 +9,8 @@ vdi_sources = %D%/vdi.c %D%/vdi.h %D%/header.c %D%/table.c %D%/map.c %D%/write.c
 	%D%/check.c %D%/create.c
 modules_vdi_la_SOURCES = $(vdi_sources)
 modules_vdi_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=vdi
-modules_vdi_la_CFLAGS = $(AM_CFLAGS) $(MODULE_VDI_CFLAGS)
 modules_vdi_la_LDFLAGS = $(module_ldflags)
-modules_vdi_la_LIBADD = core/libblkimg.la $(MODULE_VDI_LIBS)
+modules_vdi_la_LIBADD = core/libblkimg.la
 EXTRA_DIST += %D%/vdi.pod
 modules/blkimg-vdi.7: %D%/vdi.pod
 	$(pod_to_page7)

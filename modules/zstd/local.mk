@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_ZSTD
 module_LTLIBRARIES += modules/zstd.la
-module_manifests += %D%/zstd.manifest
 dist_module_DATA += %D%/zstd.manifest
 preload_modules += -dlpreopen modules/zstd.la
 module_pages += modules/blkimg-zstd.7
-else
-EXTRA_DIST += %D%/zstd.manifest
 endif
 modules_zstd_la_SOURCES = %D%/zstd.c
 modules_zstd_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=zstd $(MODULE_ZSTD_CFLAGS)
