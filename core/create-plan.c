@@ -45,6 +45,8 @@ find_drivers (struct img_create_plan *plan, const char *name, const char *format
   plan->driver = img_driver_find (format ? format : "raw", err);
   if (plan->driver == NULL)
     return -1;
+  if (*name == '\0')
+    return img_error_set (err, EINVAL, _("the image name is empty"));
   if (strncmp (name, "json:", 5) == 0)
     return img_error_set (err, EINVAL, _("an image cannot be created by a json: name"));
   plan->protocol = img_open_protocol (name, false, opts, err);

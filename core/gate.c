@@ -90,16 +90,32 @@ identify (const struct stat *st, uint64_t id[2])
   }
 }
 
+void
+img_gate_path_id (const char *path, uint64_t id[2])
+{
+  struct stat st;
+
+  id[0] = id[1] = 0;
+  if (stat (path, &st) == 0)
+    identify (&st, id);
+}
+
 const uint64_t *
 img_gate_file_id (struct img_node *node)
 {
   struct img_node *file = lowest (node);
-  struct stat st;
 
-  if (file->file_id[0] == 0 && file->file_id[1] == 0 && img_open_is_local (file) && file->path &&
-      stat (file->path, &st) == 0)
-    identify (&st, file->file_id);
+  if (file->file_id[0] == 0 && file->file_id[1] == 0 && img_open_is_local (file) && file->path)
+    img_gate_path_id (file->path, file->file_id);
   return file->file_id;
+}
+
+bool
+img_gate_is_file (struct img_node *node, const uint64_t id[2])
+{
+  const uint64_t *own = img_gate_file_id (node);
+
+  return own[0] == id[0] && own[1] == id[1] && (id[0] || id[1]);
 }
 
 static int
@@ -109,11 +125,9 @@ check_loop (struct img_node *node, const char *what, const char *name, const uin
   if (node->depth >= IMG_MAX_DEPTH)
     return img_error_set (err, ELOOP, _("%s '%s' would be number %d of a chain: no more than %d"),
                           what, name, IMG_MAX_DEPTH + 1, IMG_MAX_DEPTH);
-  for (struct img_node *above = node; above; above = above->parent) {
-    const uint64_t *other = img_gate_file_id (above);
-    if (other[0] == id[0] && other[1] == id[1] && (id[0] || id[1]))
+  for (struct img_node *above = node; above; above = above->parent)
+    if (img_gate_is_file (above, id))
       return img_error_set (err, ELOOP, _("%s '%s' is a loop: the image uses itself"), what, name);
-  }
   return 0;
 }
 

@@ -27,6 +27,10 @@ int img_gate_check_format (struct img_node *node, const char *what, const char *
 
 /* The file of NODE, an image, as device and inode; 0 0 when it is not a local file. */
 const uint64_t *img_gate_file_id (struct img_node *node);
+/* The same of a path. */
+void img_gate_path_id (const char *path, uint64_t id[2]);
+/* Whether NODE's file has that id; 0 0 is nobody's. */
+bool img_gate_is_file (struct img_node *node, const uint64_t id[2]);
 
 /* NAME as NODE's image means it: relative to the image.  malloc'ed; NULL when that cannot be told,
  * or memory runs out. */

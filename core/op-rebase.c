@@ -23,13 +23,9 @@
 static int
 check_loop (struct img_node *node, struct img_node *new, struct img_error *err)
 {
-  const uint64_t *own = img_gate_file_id (node);
-
-  for (; new; new = new->backing) {
-    const uint64_t *id = img_gate_file_id (new);
-    if ((id[0] || id[1]) && id[0] == own[0] && id[1] == own[1])
+  for (; new; new = new->backing)
+    if (img_gate_is_file (node, img_gate_file_id (new)))
       return img_error_set (err, ELOOP, _("the image would be its own backing file"));
-  }
   return 0;
 }
 
@@ -40,10 +36,16 @@ open_new (struct img_node *node, const char *name, const char *format,
   struct img_open_params p = img_open_params_now (params);
   IMG_CLEANUP (free) char *full = img_gate_resolve (node, name, 0);
   struct img_node *new = NULL;
+  uint64_t id[2];
 
   if (full == NULL) {
     img_error_set (err, EINVAL, _("backing file '%s' is relative to a name that has no place"),
                    name);
+    return NULL;
+  }
+  img_gate_path_id (full, id); /* before its lock is what stands in the way */
+  if (img_gate_is_file (node, id)) {
+    img_error_set (err, ELOOP, _("the image would be its own backing file"));
     return NULL;
   }
   p.format = format;

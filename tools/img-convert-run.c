@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <blkimg/i18n.h>
@@ -45,15 +44,6 @@ names_preallocation (const char *options)
 }
 
 /* Creating the target would destroy this source. */
-static bool
-same_file (const char *a, const char *b)
-{
-  struct stat sa, sb;
-
-  return stat (a, &sa) == 0 && stat (b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-         sa.st_ino == sb.st_ino;
-}
-
 /* A stream is raw, comes once, and how long it is shows at its end. */
 static int
 judge_input (const struct job *j, struct img_error *err)
@@ -86,7 +76,7 @@ open_sources (struct job *j, char **names, struct img_error *err)
     return judge_input (j, err);
   p.snapshot = j->args->snapshot;
   for (unsigned i = 0; i < j->n_sources; i++) {
-    if (!j->args->image.image_opts && same_file (names[i], j->target_name))
+    if (!j->args->image.image_opts && image_same_file (names[i], j->target_name))
       return img_error_set (err, EINVAL, _("'%s' is source and target"), names[i]);
     j->sources[i] = img_open (names[i], &p, err);
     if (j->sources[i] == NULL)

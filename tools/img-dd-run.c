@@ -46,15 +46,6 @@ target_format (const struct job *j)
   return j->args->target_format ? j->args->target_format : "raw";
 }
 
-static bool
-same_file (const char *a, const char *b)
-{
-  struct stat sa, sb;
-
-  return stat (a, &sa) == 0 && stat (b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-         sa.st_ino == sb.st_ino;
-}
-
 /* Formats count in sectors; so does the old tool, always. */
 static uint64_t
 image_size (const struct job *j, uint64_t bytes)
@@ -117,7 +108,7 @@ open_target (struct job *j, uint64_t size, struct img_error *err)
     return img_error_errno (err, EEXIST, "%s", a->out);
   if (!there && (a->flags & DD_NOCREAT))
     return img_error_errno (err, ENOENT, "%s", a->out);
-  if (there && j->src && !a->image.image_opts && same_file (a->in, a->out))
+  if (there && j->src && !a->image.image_opts && image_same_file (a->in, a->out))
     return img_error_set (err, EINVAL, _("'%s' is source and target"), a->in);
   if (!there || !(a->flags & DD_NOTRUNC))
     return create_new (j, size, err);

@@ -17,6 +17,8 @@
 struct args {
   struct image_args image;
   const char *size; /* what looked like an option: -1G */
+  uint64_t bytes;   /* of it; to add or take away by SIGN, + or - */
+  char sign;
   int prealloc, output;
   bool shrink, quiet;
 };
@@ -37,15 +39,21 @@ static const struct opt opts[] = {
   OPT_END_ROW
 };
 
-/* TEXT is SIZE, +SIZE or -SIZE; BEFORE what the image has. */
+/* Takes SIZE, +SIZE or -SIZE apart. */
 static int
-new_size (const char *text, uint64_t before, uint64_t *size, struct img_error *err)
+parse_size (struct args *args, const char *text, struct img_error *err)
 {
-  char sign = *text == '+' || *text == '-' ? *text++ : 0;
-  uint64_t n;
+  args->sign = *text == '+' || *text == '-' ? *text++ : 0;
+  return img_size_parse (text, &args->bytes, err);
+}
 
-  if (img_size_parse (text, &n, err) < 0)
-    return -1;
+/* BEFORE: what the image has. */
+static int
+new_size (const struct args *args, uint64_t before, uint64_t *size, struct img_error *err)
+{
+  uint64_t n = args->bytes;
+  char sign = args->sign;
+
   if (sign == '+' && n > INT64_MAX - before)
     return img_error_set (err, EFBIG, _("the image size is too large"));
   *size = sign == '+' ? before + n : sign == '-' ? before - (n < before ? n : before) : n;
@@ -90,7 +98,7 @@ resize (struct img_node *node, void *data)
   int rc;
 
   out_result_init (&result, args->output);
-  rc = new_size (args->size, before, &size, &err);
+  rc = new_size (args, before, &size, &err);
   if (rc == 0)
     rc = check (node, args, size, &err);
   if (rc == 0)
@@ -114,11 +122,14 @@ run (void *data, int n, char **operands)
   struct args *args = data;
   unsigned flags = IMG_OPENF_RDWR | IMG_OPENF_UNMAP;
   struct img_open_params params = image_open_params (&args->image, flags);
+  struct img_error err = IMG_ERROR_INIT;
 
   if (args->size == NULL && n > 0)
     args->size = operands[--n];
   if (n != 1)
     return tool_usage (_("Expecting image file name and size"));
+  if (parse_size (args, args->size, &err) < 0)
+    return tool_usage ("%s", err.message);
   return image_run (operands[0], &params, resize, args);
 }
 

@@ -111,7 +111,8 @@ file_open_path (struct file *f, const char *path, struct img_error *err)
   if (f->fd < 0 && errno == EINVAL && (f->flags & IMG_OPEN_DIRECT))
     return img_error_set (err, EINVAL, _("the file system does not support direct access"));
   if (f->fd < 0)
-    return img_error_errno (err, errno, _("cannot open"));
+    return img_error_errno (err, errno, f->flags & IMG_OPEN_RDWR ? _("cannot open for writing")
+                                                                 : _("cannot open"));
   if (fstat (f->fd, &st) < 0)
     return img_error_errno (err, errno, _("cannot open"));
   return file_check_kind (&st, f->device, err);

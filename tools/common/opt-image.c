@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/opt-image.h"
 
@@ -87,6 +88,15 @@ image_open_params (const struct image_args *image, unsigned flags)
   p.gate = image_gate (image);
   p.objects = image->objects;
   return p;
+}
+
+bool
+image_same_file (const char *a, const char *b)
+{
+  struct stat sa, sb;
+
+  return stat (a, &sa) == 0 && stat (b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+         sa.st_ino == sb.st_ino;
 }
 
 int

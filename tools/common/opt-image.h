@@ -46,6 +46,8 @@ int opt_set_workers (void *field, const char *arg, struct img_error *err); /* un
 /* What img_open needs, with FLAGS (IMG_OPENF_*) added. */
 struct img_open_params image_open_params (const struct image_args *image, unsigned flags);
 enum img_gate image_gate (const struct image_args *image);
+/* Whether two paths lead to one file that is there. */
+bool image_same_file (const char *a, const char *b);
 
 /* The frame of a command that takes one image: opens NAME, lets WORK do what it does, closes the
  * image.  WORK says what went wrong, and returns the exit status; so does this. */

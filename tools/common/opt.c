@@ -96,12 +96,18 @@ set_number (struct opt_number *field, const char *arg, struct img_error *err)
 static int
 set_choice (const struct opt *row, int *field, const char *arg, struct img_error *err)
 {
+  char words[200] = "";
+
   for (int i = 0; row->words[i]; i++)
     if (strcmp (row->words[i], arg) == 0) {
       *field = i;
       return 0;
     }
-  return img_error_set (err, EINVAL, _("'%s' is none of the values it takes"), arg);
+  for (int i = 0; row->words[i]; i++) {
+    size_t n = strlen (words);
+    snprintf (words + n, sizeof words - n, "%s%s", i ? ", " : "", row->words[i]);
+  }
+  return img_error_set (err, EINVAL, _("'%s' is none of: %s"), arg, words);
 }
 
 static int
