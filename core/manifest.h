@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* core/manifest.h - what NAME.manifest beside NAME.so says of a module, without loading it.
- *
- * One statement a line; the first word says which.  Empty lines and lines that begin with # are
- * skipped.  Words are separated by blanks.
- *
- *   module qcow2              the name of the module: that of the file
- *   abi 1                     IMG_ABI of the module
- *   driver qcow2              begins a driver; the lines below describe it
- *   kind format               format, protocol or filter
- *   threads parallel          serial (when the line is missing) or parallel
- *   caps backing compress     of: backing compress zero-init read-only plain
- *   magic 0 QFI\xfb           offset (negative: from the end of the file), bytes; \xNN for a byte
- *                             that is no plain character, \\ for a backslash; one line a magic
- *   schemes nbd nbd+unix      protocols: what stands before `:` in a name
- *   extensions qcow2 qcow     of file names, without the dot
- *   codec deflate             a codec of this module
- *   crypto gcrypt             a library for encryption
- *
- * The same facts stand in the module's structs; loading compares them (driver.c).
+/* core/manifest.h - what NAME.manifest beside NAME.so says of a module, without loading it; its
+ * statements are listed in <blkimg/module.h>.
  *
  * Reading is on the start-up path of every command: a manifest costs open, read and close, and is
  * cut into words where it lies.

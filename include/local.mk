@@ -3,7 +3,9 @@
 blkimginclude_HEADERS += %D%/blkimg/aio.h
 blkimginclude_HEADERS += %D%/blkimg/blkimg.h
 blkimginclude_HEADERS += %D%/blkimg/cleanup.h
+blkimginclude_HEADERS += %D%/blkimg/codec.h
 blkimginclude_HEADERS += %D%/blkimg/copy.h
+blkimginclude_HEADERS += %D%/blkimg/crypto.h
 blkimginclude_HEADERS += %D%/blkimg/endian.h
 blkimginclude_HEADERS += %D%/blkimg/error.h
 blkimginclude_HEADERS += %D%/blkimg/i18n.h

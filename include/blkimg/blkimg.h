@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* blkimg/blkimg.h - open, create, inspect and change disk images.  See node.h for reading and
- * writing, copy.h for converting and comparing, module.h to add a format. */
+ * writing, copy.h for converting and comparing, module.h to add a format.
+ *
+ * All functions may be called from any thread, but on one image (a node and what is below it) one
+ * at a time, and not while others read or write it.  They return -1 or NULL on failure and fill
+ * *err (error.h).  Texts and structs handed in are the caller's, and needed until the function
+ * returns, where nothing else is said; an img_value that is returned is the caller's, to be freed
+ * by img_value_free.
+ *
+ * A struct that begins with struct_size grows at its end: set it to sizeof and all else to zero, as
+ *   struct img_open_params p = { .struct_size = sizeof p };
+ * does, and a program built today works with a later library. */
 #ifndef BLKIMG_BLKIMG_H
 #define BLKIMG_BLKIMG_H
 
@@ -31,7 +41,7 @@ enum img_cache {
   IMG_CACHE_DIRECTSYNC,
   IMG_CACHE_UNSAFE
 };
-/* "none", "off", "writeback", ... -> mode. */
+/* "none" (or "off"), "writeback", "writethrough", "directsync", "unsafe" -> mode. */
 int img_cache_parse (const char *text, enum img_cache *mode, struct img_error *err);
 
 /* What --object makes: secrets, throttle groups, ...  Used by images opened or created with it; has
@@ -109,13 +119,18 @@ void img_target_abort (struct img_target *target); /* closes and removes; NULL a
 
 /* ---- facts and upkeep ---- */
 
-/* Facts of one node (JSON keys of FEATURES order: filename format virtual-size ... children). */
+/* Facts of one node, an object with the keys of `img-info --output=json`: filename format
+ * virtual-size ... children. */
 struct img_value *img_info (struct img_node *node, struct img_error *err);
 /* Facts of NAME and of each image below, an array; detects loops. */
 struct img_value *img_info_chain (const char *name, const struct img_open_params *params,
                                   struct img_error *err);
 
 struct img_check; /* module.h */
+/* Looks at all metadata of an image that was opened with IMG_OPENF_CHECK; fills the results of
+ * *CHECK, and tells its `say` what it finds.  REPAIR: 0 or IMG_REPAIR_*, for which the image is
+ * open for writing; then the results are what was found before, and what of it was mended.  0
+ * whatever was found; ENOTSUP: the format has no check (or cannot repair). */
 int img_check (struct img_node *node, struct img_check *check, unsigned repair,
                struct img_error *err);
 
@@ -144,6 +159,7 @@ int img_bitmap_add (struct img_node *node, const char *name, uint64_t granularit
 /* The only thing that can be done with one that is "in-use": who wrote to the image did not finish,
  * and what it says is wrong perhaps. */
 int img_bitmap_remove (struct img_node *node, const char *name, struct img_error *err);
+/* Marks nothing any more; records (ON) or does not from now on. */
 int img_bitmap_clear (struct img_node *node, const char *name, struct img_error *err);
 int img_bitmap_enable (struct img_node *node, const char *name, bool on, struct img_error *err);
 /* The first marked range that ends behind FROM, cut off before FROM.  1: *START, *LENGTH; 0: there
@@ -156,7 +172,8 @@ int img_bitmap_merge (struct img_node *node, const char *name, struct img_node *
                       const char *from_name, struct img_error *err);
 
 struct img_measure; /* module.h */
-/* FORMAT's size for SOURCE (or SIZE when NULL).  OPTIONS is -o text or NULL. */
+/* How many bytes a new file of FORMAT would take for m->source (or m->size bytes when that is
+ * NULL), made with OPTIONS, -o text or NULL; m->opts is not heeded.  Fills the results of *M. */
 int img_measure (const char *format, const char *options, struct img_measure *m,
                  struct img_error *err);
 
@@ -182,7 +199,7 @@ struct img_driver; /* module.h */
 const struct img_driver *img_driver_find (const char *name, struct img_error *err);
 /* One object an installed module: name path abi drivers[...] codecs[...] error?.  Loads all. */
 struct img_value *img_modules (struct img_error *err);
-/* Names of all drivers in manifests, sorted; NULL-ended; free() the array only. */
+/* Names of all drivers in manifests, sorted; NULL-ended; free() the array only.  Loads none. */
 const char **img_driver_names (struct img_error *err);
 
 /* ---- tracing ---- */
@@ -201,7 +218,7 @@ int img_trace_init (struct img_error *err);
 /* ---- output ---- */
 
 /* The tree as JSON text, 4-space indentation, ASCII only, no newline at the end; malloc'ed.
- * ONE_LINE: no line breaks. */
+ * ONE_LINE: no line breaks.  NULL when out of memory. */
 char *img_value_json (const struct img_value *v, bool one_line);
 
 #ifdef __cplusplus

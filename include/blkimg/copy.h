@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* blkimg/copy.h - moving and comparing the contents of images, in parallel. */
+/* blkimg/copy.h - moving and comparing the contents of images, in parallel.
+ *
+ * Each function starts threads of its own and returns when they are gone; meanwhile the images are
+ * its alone to write.  -1 and *err on failure, ECANCELED after img_progress_cancel.  Option structs
+ * grow at their end (see blkimg.h); zero is the default of every option. */
 #ifndef BLKIMG_COPY_H
 #define BLKIMG_COPY_H
 
@@ -16,8 +20,8 @@ extern "C" {
 
 /* Shared between the thread that works and one that watches (or a signal thread that cancels). */
 struct img_progress;
-struct img_progress *img_progress_new (void);
-void img_progress_free (struct img_progress *p);
+struct img_progress *img_progress_new (void);          /* NULL when out of memory */
+void img_progress_free (struct img_progress *p);       /* NULL allowed */
 uint64_t img_progress_done (const struct img_progress *p);  /* bytes; any thread */
 uint64_t img_progress_total (const struct img_progress *p); /* bytes; any thread */
 void img_progress_cancel (struct img_progress *p);          /* any thread; async-signal-safe */
@@ -58,7 +62,7 @@ struct img_copy_opts {
 };
 
 /* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does
- * not flush.  ECANCELED after img_progress_cancel. */
+ * not flush. */
 int img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
               const struct img_copy_opts *opts, struct img_error *err);
 
@@ -113,9 +117,9 @@ int img_copy_from_stream (struct img_node *dst, int fd, const char *name,
 
 enum img_compare_result {
   IMG_COMPARE_SAME,
-  IMG_COMPARE_CONTENT,
-  IMG_COMPARE_STATUS,
-  IMG_COMPARE_SIZE
+  IMG_COMPARE_CONTENT, /* bytes differ */
+  IMG_COMPARE_STATUS,  /* strict: allocated here, not there */
+  IMG_COMPARE_SIZE     /* strict */
 };
 struct img_compare_opts {
   size_t struct_size;
@@ -136,6 +140,7 @@ struct img_compare {
   int failed_image;
   bool failed_status;  /* the allocation status, not the data, could not be had */
 };
+/* Compares what two images read as.  0: *RESULT says what was found, a difference, too. */
 int img_compare (struct img_node *a, struct img_node *b, const struct img_compare_opts *opts,
                  struct img_compare *result, struct img_error *err);
 

@@ -2,13 +2,19 @@
 /* blkimg/module.h - the interface for format, protocol and filter modules, and for codecs.
  *
  * A module is one shared object NAME.so and one text file NAME.manifest in the module folder.  Its
- * one exported symbol, made by IMG_MODULE_ENTRY, returns a constant `struct img_module`.  In-tree
- * modules use nothing else than this header and the helpers it names: what they can do, yours can.
- * modules/template is a driver to copy.
+ * one exported symbol, made by IMG_MODULE_ENTRY, returns a constant `struct img_module`; both are
+ * described at the end.  In-tree modules use nothing else than this header and the helpers
+ * endian.h, overflow.h, cleanup.h and vec.h: what they can do, yours can.  modules/template is a
+ * driver to copy.
  *
- * ABI rule: every struct here is append-only and begins with its size; the core copies min(size),
- * so a module built against an older header keeps working, and callbacks that it does not know are
- * NULL.
+ * ABI rule: a struct that begins with struct_size is append-only, and whoever made it fills that
+ * in.  The core takes min(size) of what a module brings, so a module built against an older header
+ * keeps working, and callbacks that it does not know are NULL.  What a module is handed ends where
+ * its struct_size says: members that came after version 0.1 may not be there.  All other structs
+ * (img_extent, img_place, img_magic, img_optdesc, img_limits, img_aio_io), the order of enums and
+ * the meaning of flags are fixed: were one to change, IMG_ABI would, and the core refuses modules
+ * of another IMG_ABI.  A module that needs a function which the library lacks is not loaded either.
+ * Bits of `flags` that a callback does not know it ignores.
  *
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
@@ -17,9 +23,14 @@
  * call back into the tools; they may use the node functions on their children.  State lives in
  * img_node_priv(), never in file-scope variables.
  *
- * Error rule: -1 and a filled *err on failure (img_error_set returns -1).  Messages say what and
- * where ("L1 table at 0x30000 lies past the end of the file"); the core puts the file name before
- * them.
+ * Error rule: callbacks return 0, or -1 and a filled *err on failure (img_error_set returns -1),
+ * where they do not say otherwise.  Messages say what and where ("L1 table at 0x30000 lies past the
+ * end of the file"); the core puts the file name before them.  ENOTSUP means "I cannot, do it
+ * without me" where there is another way; every other code ends the work.
+ *
+ * Ownership: what a callback is handed is the caller's and lives until it returns; texts that it
+ * gives to the core are copied.  Nodes are the core's: a driver neither opens nor closes them but
+ * with the functions here.
  */
 #ifndef BLKIMG_MODULE_H
 #define BLKIMG_MODULE_H
@@ -28,6 +39,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <blkimg/codec.h>
+#include <blkimg/crypto.h>
 #include <blkimg/error.h>
 #include <blkimg/i18n.h>
 #include <blkimg/node.h>
@@ -38,16 +51,19 @@
 extern "C" {
 #endif
 
-#define IMG_ABI 1u
+#define IMG_ABI 1u /* raised when what was built before would not work any more */
 
 /* ---- what a driver may use about its node ---- */
 
-void *img_node_priv (const struct img_node *node); /* priv_size zeroed bytes */
+/* The driver's state: priv_size bytes, zeroed before open, freed after close. */
+void *img_node_priv (const struct img_node *node);
+/* Guest-visible bytes: in open (which must say it), and where they change (resize, snapshots). */
 void img_node_set_size (struct img_node *node, uint64_t bytes);
+/* What open wishes I/O to look like: zeroes, but request_align and mem_align are 1. */
 struct img_limits *img_node_limits_mut (struct img_node *node); /* open only */
 
 /* In open: the image names its backing file.  The core opens it afterwards, through the gate.
- * FORMAT may be NULL (probe). */
+ * FORMAT may be NULL (probe).  Both are copied. */
 int img_node_set_backing (struct img_node *node, const char *name, const char *format,
                           struct img_error *err);
 /* In open: opens one more file as child NAME ("data-file", "extents.0").  Options that the user
@@ -88,8 +104,9 @@ int img_base64_decode (uint8_t *bytes, size_t *n, struct img_error *err);
  * elsewhere. */
 void img_event (struct img_node *child, const char *event);
 
-/* A trace point: EVENT, snake case and beginning with the module's name, has its row in trace.c.
- * NODE may be NULL.  One look at a flag when nothing is traced. */
+/* A trace point: EVENT, snake case and beginning with the module's name (in-tree ones have a row in
+ * core/trace.c, which lists them; others are matched by name as well).  NODE may be NULL.  Any
+ * thread; one look at a flag when nothing is traced. */
 #define IMG_TRACE(event, node, ...) \
   (img_tracing ? img_trace (event, node, __VA_ARGS__) : (void) 0)
 extern bool img_tracing;
@@ -98,10 +115,10 @@ void img_trace (const char *event, const struct img_node *node, const char *fmt,
 /* The event `debug`: a remark for developers. */
 void img_debug (const struct img_node *node, const char *fmt, ...) IMG_PRINTF (2, 3);
 
-/* ---- open ---- */
+/* ---- open: FLAGS of open and lock ---- */
 
 enum {
-  IMG_OPEN_RDWR = 1,
+  IMG_OPEN_RDWR = 1,       /* what is not opened so is never written to */
   IMG_OPEN_NO_BACKING = 2, /* do not open the backing image */
   IMG_OPEN_NO_IO = 4,      /* only facts are wanted (info): open no files that the image names */
   IMG_OPEN_CHECK = 8,      /* be lenient where a check wants to look: dirty, corrupt, bad tables */
@@ -186,7 +203,7 @@ struct img_check {
   uint64_t image_end_offset; /* 0: not known */
   uint64_t total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
   /* where findings go, one line each; img_check_say() calls it */
-  void (*say) (void *arg, bool corruption, const char *line);
+  void (*say) (void *arg, bool corruption, const char *line); /* or NULL */
   void *say_arg;
 };
 /* Reports one finding (counts nothing), printed as it is; those of corruption begin with "ERROR".
@@ -199,11 +216,13 @@ struct img_measure {
   struct img_node *source; /* whose allocation counts, or NULL: a new image of `size` bytes */
   uint64_t size;
   struct img_opts *opts;   /* create options, checked */
+  /* results, bytes of the new file: for what SOURCE holds, and when all of it is written */
   uint64_t required, fully_allocated;
-  uint64_t bitmaps;
-  bool has_bitmaps;
+  uint64_t bitmaps;        /* what SOURCE's bitmaps would take on top */
+  bool has_bitmaps;        /* SOURCE may have some, and the format can keep them */
 };
 
+/* Zeroed by the core; what a driver does not know stays so. */
 struct img_driver_info {
   size_t struct_size;
   uint32_t cluster_size;     /* 0: none */
@@ -343,14 +362,16 @@ struct img_driver {
   /* Protocols: turns "nbd://host/x" into options of this driver.  A path without a scheme is given
    * to `file`; setting the option `driver` hands the name on (to `host_device`). */
   int (*parse_name) (const char *name, struct img_opts *opts, struct img_error *err);
+  /* Formats write an empty image into c->file; protocols make c->filename, c->size bytes long. */
   int (*create) (struct img_create *c, struct img_error *err);
   /* Required. */
   int (*get_info) (struct img_node *node, struct img_driver_info *info, struct img_error *err);
   /* Bytes the image takes on its host; protocols. -1 with ENOTSUP: not known. */
   int (*get_allocated) (struct img_node *node, uint64_t *bytes, struct img_error *err);
 
-  /* As img_map.  Required for formats; table look-ups only, no scan of the disk.  Protocols and
-   * filters: DATA, ZERO or UNALLOC with child IMG_CHILD_SELF. */
+  /* As img_map: how many of the N extents were filled.  Required for formats; table look-ups only,
+   * no scan of the disk.  Protocols and filters: DATA, ZERO or UNALLOC with child
+   * IMG_CHILD_SELF. */
   int (*map) (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
               unsigned n, struct img_error *err);
   /* Protocols: all I/O.  Formats: SPECIAL extents, one extent at a time. */
@@ -363,8 +384,9 @@ struct img_driver {
    * may lie past the end of the image).  reserve fills *place for a first part of the range: where
    * it may be written in place (flags 0), or fresh space.  Called in guest order for new images;
    * whatever it allocates (tables too) is handed out in call order, so that output does not depend
-   * on threads. commit makes the range refer to the place after the data was written; abandon gives
-   * it back. Without reserve the core writes where map says DATA. */
+   * on threads.  ENCODED: bytes of an encoded unit, 0: plain data; FLAGS are 0.  commit makes the
+   * range refer to the place after the data was written; abandon gives it back.  Without reserve
+   * the core writes where map says DATA. */
   int (*reserve) (struct img_node *node, uint64_t offset, uint64_t length, uint64_t encoded,
                   unsigned flags, struct img_place *place, struct img_error *err);
   int (*commit) (struct img_node *node, const struct img_place *place, struct img_error *err);
@@ -375,10 +397,11 @@ struct img_driver {
                  size_t *out_length, struct img_error *err);
 
   /* Aligned to alloc_unit (formats: the last unit may pass the end of the image) or zero_align,
-   * discard_align; zero, ENOTSUP: the core writes zeroes. */
+   * discard_align.  zero: FLAGS as img_zero has them; ENOTSUP: the core writes zeroes. */
   int (*zero) (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                struct img_error *err);
   int (*discard) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+  /* As img_resize.  The size is SIZE then, unless it said another by img_node_set_size. */
   int (*resize) (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                  struct img_error *err);
   /* Writes metadata out in safe order (img_flush on children between the steps); the core flushes
@@ -389,6 +412,7 @@ struct img_driver {
   int (*copy_from) (struct img_node *node, uint64_t offset, struct img_node *src,
                     uint64_t src_offset, uint64_t length, unsigned flags, struct img_error *err);
 
+  /* As img_check, img_measure; -1 when it could not be looked at, not for what was found. */
   int (*check) (struct img_node *node, struct img_check *check, unsigned repair,
                 struct img_error *err);
   int (*measure) (struct img_measure *m, struct img_error *err);
@@ -427,72 +451,26 @@ struct img_driver {
   int (*changing) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
 };
 
-/* ---- codecs: compression that formats share, loaded when first used ---- */
-
-enum img_framing { IMG_FRAMING_RAW, IMG_FRAMING_ZLIB, IMG_FRAMING_GZIP };
-struct img_codec_params {
-  size_t struct_size;
-  int level;                 /* 0: the codec's default */
-  int window_bits;           /* deflate: longest match distance is 2^bits; 0: the codec's own */
-  enum img_framing framing;  /* deflate only */
-};
-struct img_codec {
-  size_t struct_size;
-  uint32_t abi;
-  const char *name; /* "deflate", "zstd" */
-  const char *version;
-  int level_min, level_default, level_max;
-  /* One encoder or decoder serves one thread at a time and is used again and again; what it writes
-   * depends on input and params only, never on what it did before. */
-  void *(*encoder_new) (const struct img_codec_params *params, struct img_error *err);
-  /* 0: *OUT_LENGTH bytes made; 1: CAP is too small; -1. */
-  int (*encode) (void *encoder, const void *in, size_t length, void *out, size_t cap,
-                 size_t *out_length, struct img_error *err);
-  void (*encoder_free) (void *encoder);
-  void *(*decoder_new) (const struct img_codec_params *params, struct img_error *err);
-  /* Exactly OUT_LENGTH bytes or an error; IN may be longer than the stream. */
-  int (*decode) (void *decoder, const void *in, size_t length, void *out, size_t out_length,
-                 struct img_error *err);
-  void (*decoder_free) (void *decoder);
-};
-/* Loads the module that has the codec if need be.  Never freed.  Any thread. */
-const struct img_codec *img_codec_find (const char *name, struct img_error *err);
-
-/* ---- encryption: one module brings the library, loaded when first used ---- */
-
-/* Algorithms are named by words: hashes "sha256", ciphers "aes-256", modes "ecb" "cbc" "ctr" "xts".
- * All but cipher_run may be called on any thread; a cipher serves one thread at a time. */
-enum img_argon2 { IMG_ARGON2I, IMG_ARGON2ID };
-struct img_crypto {
-  size_t struct_size;
-  uint32_t abi;
-  const char *name; /* of the library: "gcrypt" */
-  const char *version;
-  /* Bytes of a digest; 0: there is no such hash. */
-  size_t (*hash_length) (const char *hash);
-  int (*hash) (const char *hash, const void *in, size_t length, void *out, struct img_error *err);
-  /* RFC 8018, with HMAC of HASH. */
-  int (*pbkdf2) (const char *hash, const void *pass, size_t pass_length, const void *salt,
-                 size_t salt_length, uint64_t iterations, void *out, size_t out_length,
-                 struct img_error *err);
-  /* RFC 9106; MEMORY in KiB. */
-  int (*argon2) (enum img_argon2 type, const void *pass, size_t pass_length, const void *salt,
-                 size_t salt_length, uint32_t time, uint32_t memory, uint32_t lanes, void *out,
-                 size_t out_length, struct img_error *err);
-  /* Bytes of a key (XTS: of both), and of a block; 0: there is no such cipher in this mode. */
-  size_t (*key_length) (const char *cipher, const char *mode, size_t *block);
-  void *(*cipher_new) (const char *cipher, const char *mode, const uint8_t *key, size_t key_length,
-                       struct img_error *err);
-  /* COUNT units of UNIT bytes each at BUF, in place, each with an IV of its own, one block long, at
-   * IVS (ecb: NULL). */
-  int (*cipher_run) (void *cipher, bool encrypt, void *buf, size_t unit, size_t count,
-                     const uint8_t *ivs, struct img_error *err);
-  void (*cipher_free) (void *cipher); /* wipes the key */
-};
-/* Loads the module that has the library if need be.  Never freed.  Any thread. */
-const struct img_crypto *img_crypto_find (struct img_error *err);
-
-/* ---- the module ---- */
+/* ---- the module ----
+ *
+ * NAME.so and NAME.manifest lie in a folder of BLKIMG_MODULE_PATH or in the one that
+ * `pkg-config --variable=moduledir blkimg` says.  The manifest says what can be known before the
+ * module is loaded, the same facts as its structs, which loading compares.  One statement a line,
+ * words separated by blanks; empty lines and lines that begin with # are skipped.
+ *
+ *   module qcow2              the name of the module: that of the file
+ *   abi 1                     IMG_ABI of the module
+ *   driver qcow2              begins a driver; the lines below describe it
+ *   kind format               format, protocol or filter
+ *   threads parallel          serial (when the line is missing) or parallel
+ *   caps backing compress     of: backing compress zero-init read-only plain
+ *   magic 0 QFI\xfb           offset (negative: from the end of the file), bytes; \xNN for a byte
+ *                             that is no plain character, \\ for a backslash; one line a magic
+ *   schemes nbd nbd+unix      protocols: what stands before `:` in a name
+ *   extensions qcow2 qcow     of file names, without the dot
+ *   codec deflate             a codec of this module
+ *   crypto gcrypt             a library for encryption
+ */
 
 struct img_module {
   size_t struct_size;

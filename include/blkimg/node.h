@@ -7,7 +7,12 @@
  * children with the same functions.
  *
  * Offsets and lengths are bytes, everywhere.  I/O functions are positional, synchronous and may be
- * called from any number of threads at once; open, close and resize need the tree to themselves.
+ * called from any number of threads at once; what opens, closes, resizes or otherwise changes more
+ * than bytes (blkimg.h) needs the tree to itself.
+ *
+ * Functions that can fail return -1 or NULL and fill *err: EACCES when the node is not open for
+ * writing, EINVAL past its end, EIO and the like from below, with the name of the file in front.
+ * What the facts below return belongs to the node and lives as long.
  */
 #ifndef BLKIMG_NODE_H
 #define BLKIMG_NODE_H
@@ -51,8 +56,8 @@ const struct img_limits *img_node_limits (const struct img_node *node);
 
 /* Children in the order they were opened.  `backing` is one of them, by that name. */
 unsigned img_child_count (const struct img_node *node);
-struct img_node *img_child (const struct img_node *node, unsigned i);
-const char *img_child_name (const struct img_node *node, unsigned i);
+struct img_node *img_child (const struct img_node *node, unsigned i);   /* NULL: I is no child's */
+const char *img_child_name (const struct img_node *node, unsigned i);   /* likewise */
 struct img_node *img_child_by_name (const struct img_node *node, const char *name); /* or NULL */
 struct img_node *img_backing (const struct img_node *node);                         /* or NULL */
 
@@ -70,7 +75,9 @@ enum {
   IMG_IO_COMPRESS = 8
 };
 
-/* All or nothing: a short transfer is an error.  Past the end of the image -> EINVAL. */
+/* All or nothing: a short transfer is an error, after which any of the range may be written.  FLAGS
+ * here and below: IMG_IO_*, of which each function heeds those that name it.  LENGTH 0 does
+ * nothing. */
 int img_pread (struct img_node *node, void *buf, uint64_t length, uint64_t offset, unsigned flags,
                struct img_error *err);
 int img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t offset,
@@ -105,7 +112,8 @@ int img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc
  * 1 when nothing was done because the driver cannot. */
 int img_allocate (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
 /* Moves bytes between two nodes without looking at them (reflink, copy_file_range).  0 done;
- * 1 not possible here (nothing or something of the range was written: write it yourself). */
+ * 1 not possible here (nothing or something of the range was written: write it yourself).  FLAGS:
+ * IMG_IO_NO_FALLBACK, share blocks or do nothing. */
 int img_copy_range (struct img_node *dst, uint64_t dst_offset, struct img_node *src,
                     uint64_t src_offset, uint64_t length, unsigned flags, struct img_error *err);
 
