@@ -8,7 +8,8 @@ samples=3
 ops=$top_builddir/tests/interop/.libs/ops
 [ -x "$ops" ] || ops=$top_builddir/tests/interop/ops
 
-# random NAME FORMAT IMAGE [grow]: operations on the image, which reads as old.raw
+# random NAME FORMAT IMAGE [MOST]: operations on the image, which reads as old.raw and grows by at
+# most MOST sectors at once: each state is read whole
 random () {
   crash "$1" -h old.raw "$ops $3 $2 old.raw $seed 30 ${4:-}" "$3"
 }
@@ -17,7 +18,7 @@ head -c 300000 /dev/urandom >old.raw && truncate -s 600k old.raw
 for opts in cluster_size=512 cluster_size=4k,refcount_bits=1 cluster_size=64k,refcount_bits=64 \
   cluster_size=16k,extended_l2=on cluster_size=4k,lazy_refcounts=on compat=0.10,cluster_size=4k; do
   img-convert -O qcow2 -o "$opts" old.raw t.qcow2 || exit 99
-  random "operations, $opts" qcow2 t.qcow2 grow
+  random "operations, $opts" qcow2 t.qcow2 4000
   img-convert -c -O qcow2 -o "$opts" old.raw t.qcow2 || exit 99
   case $opts in
     *refcount_bits=1) ;;
@@ -29,7 +30,7 @@ done
 rm -f t.qcow2 && cp old.raw base.raw
 for opts in cluster_size=4k cluster_size=16k,extended_l2=on; do
   img-create -q -f qcow2 -o "$opts" -b base.raw -F raw t.qcow2 || exit 99
-  random "operations over a backing file, $opts" qcow2 t.qcow2 grow
+  random "operations over a backing file, $opts" qcow2 t.qcow2 4000
 done
 img-convert -O vdi old.raw t.vdi || exit 99
 random "operations, vdi" vdi t.vdi

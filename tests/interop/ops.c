@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ops IMAGE FORMAT SHADOW SEED COUNT [grow]: random operations on IMAGE and on SHADOW, a plain file
+/* ops IMAGE FORMAT SHADOW SEED COUNT [MOST]: random operations on IMAGE and on SHADOW, a plain file
  * with what IMAGE reads as; any difference is an error.
  *
  * Writes, zeroes and discards of all sizes at any offset, reads, maps, flushes, closing and opening
- * again, with `grow` making the image larger.  At the end SHADOW is what IMAGE must read as, for
+ * again, growing by at most MOST sectors.  At the end SHADOW is what IMAGE must read as, for
  * another program to compare.  Every step follows from SEED. */
 #include <config.h>
 
@@ -169,16 +169,16 @@ do_flush (void)
 }
 
 static void
-do_grow (void)
+do_grow (uint64_t most)
 {
-  uint64_t size = img_size (image) + (1 + below (below (3) ? 4096 : 400000)) * 512;
+  uint64_t size = img_size (image) + (1 + below (below (3) ? 1 + most / 100 : most)) * 512;
 
   if (img_resize (image, size, IMG_PREALLOC_OFF, 0, &err) < 0 || ftruncate (shadow, (off_t) size))
     die ("grow", 0, size);
 }
 
 static void
-one_step (bool grow)
+one_step (uint64_t most_growth)
 {
   uint64_t offset, length, what = below (100);
 
@@ -197,15 +197,15 @@ one_step (bool grow)
     do_flush ();
   else if (what >= 95 && what < 98)
     close_image (), open_image ();
-  else if (what >= 98 && grow)
-    do_grow ();
+  else if (what >= 98 && most_growth)
+    do_grow (most_growth);
 }
 
 int
 main (int argc, char **argv)
 {
   if (argc < 6) {
-    fprintf (stderr, "usage: ops IMAGE FORMAT SHADOW SEED COUNT [grow]\n");
+    fprintf (stderr, "usage: ops IMAGE FORMAT SHADOW SEED COUNT [MOST]\n");
     return 2;
   }
   image_name = argv[1];
@@ -217,8 +217,9 @@ main (int argc, char **argv)
   if (shadow < 0 || ours == NULL || theirs == NULL)
     die ("set-up", 0, 0);
   open_image ();
+  uint64_t most_growth = argc > 6 ? strtoull (argv[6], NULL, 0) : 0;
   for (uint64_t n = strtoull (argv[5], NULL, 0); step < n; step++)
-    one_step (argc > 6 && strcmp (argv[6], "grow") == 0);
+    one_step (most_growth);
   for (uint64_t at = 0, n; at < img_size (image); at += n) {
     n = img_min (MAX_LENGTH, img_size (image) - at);
     do_read (at, n);

@@ -26,7 +26,7 @@ for static in off on; do
     ok "static=$static $size: random operations on theirs" \
       "$ops" theirs.vdi vdi shadow $((seed + n)) 150
     agree "static=$static $size" theirs.vdi shadow
-    ok "static=$static $size: and grown" "$ops" theirs.vdi vdi shadow $((seed + n)) 150 grow
+    ok "static=$static $size: and grown" "$ops" theirs.vdi vdi shadow $((seed + n)) 150 400000
     agree "static=$static $size, grown" theirs.vdi shadow
   done
 done
@@ -36,7 +36,7 @@ qemu-img create -q -f vdi a.vdi 9M
 truncate -s 9M shadow
 qemu-io -c 'write -P 5 3M 5000' -c 'write -P 6 8M 1M' -c 'write -z 3M 1M' a.vdi >/dev/null
 qemu-img convert -f vdi -O raw a.vdi shadow
-ok "theirs, written by qemu-io" "$ops" a.vdi vdi shadow "$seed" 100 grow
+ok "theirs, written by qemu-io" "$ops" a.vdi vdi shadow "$seed" 100 400000
 qemu-io -c 'write -P 7 2M 3M' a.vdi >/dev/null
 qemu-io -f raw -c 'write -P 7 2M 3M' shadow >/dev/null
 ok "ours, written by qemu-io" "$ops" a.vdi vdi shadow $((seed + 1)) 100
