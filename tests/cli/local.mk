@@ -26,6 +26,7 @@ cli_tests += %D%/dropin-map.sh
 cli_tests += %D%/dropin-measure.sh
 cli_tests += %D%/dropin-resize.sh
 cli_tests += %D%/dropin-snapshot.sh
+cli_tests += %D%/examples.sh
 cli_tests += %D%/filters.sh
 cli_tests += %D%/gate.sh
 cli_tests += %D%/hostile-text.sh
