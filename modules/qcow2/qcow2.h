@@ -3,10 +3,20 @@
  *
  * Section names in comments are those of QEMU's docs/interop/qcow2.txt, the format's specification.
  *
- * Who does what: qcow2.c the driver table, open and close; header.c bytes <-> struct qcow2_header;
- * tables.c the cache of L2 tables and refcount blocks; map.c guest -> host; compressed.c reading of
- * compressed clusters; info.c, snapshot.c, check*.c as named.  Writing (write.h has its own state):
- * create, measure, reserve/commit/abandon, encode, zero, discard, resize, flush.
+ * Where to look.  Each header says how the files that share it work together; files of one concern
+ * begin with its name, but those that write.h and amend.h list:
+ *
+ *   open, close      qcow2 (the driver table), header, info; crypt.h: crypt
+ *   read             tables (their cache), map (guest -> host), compressed
+ *   write            write.h: writer, write, write-sub, l2, alloc, refcount, pack, encode, zero,
+ *                    overlap, flush, header-write
+ *   new images       create.h: create, create-*, measure; emit.h: emit
+ *   sizes            resize (larger); shrink, empty (turn.h)
+ *   whole states     turn.h: turn, turn-*: another state of all tables by one write of the header
+ *   snapshots        snapshot.h: snapshot, snapshot-*
+ *   dirty bitmaps    bitmap.h: bitmap, bitmap-*
+ *   amend, rebase    amend.h: amend, amend-*, refcount-width; backing
+ *   check, repair    check.h: check, check-*; repair.h: repair, repair-*
  *
  * Locks.  `lock` guards everything that may change under I/O: l1, header fields, and the *contents*
  * of cached tables.  Readers (map, pread) hold it shared, whoever changes a table or hands out
