@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* img-bench: how fast is an image?  Options and results; bench-run.c does the work. */
+/* img-bench: how fast is an image?  Options and results; img-bench-run.c does the work. */
 
 #include <config.h>
 
@@ -11,7 +11,7 @@
 #include <blkimg/i18n.h>
 #include <blkimg/value.h>
 
-#include "bench.h"
+#include "img-bench.h"
 #include "common/opt-image.h"
 #include "common/out.h"
 

@@ -49,7 +49,7 @@ command_pods += %D%/img-amend.pod
 command_pages += %D%/img-amend.1
 
 bin_PROGRAMS += tools/img-bench
-tools_img_bench_SOURCES = %D%/img-bench.c %D%/bench-latency.c %D%/bench-run.c %D%/bench.h
+tools_img_bench_SOURCES = %D%/img-bench.c %D%/img-bench-latency.c %D%/img-bench-run.c %D%/img-bench.h
 tools_img_bench_CPPFLAGS = $(tools_cppflags)
 tools_img_bench_LDFLAGS = $(tools_ldflags)
 tools_img_bench_LDADD = $(tools_ldadd)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench-latency: percentiles of many times in little room.
+/* img-bench-latency: percentiles of many times in little room.
  *
  * Owns: a histogram whose slots are 3 % wide, however long a time is; the longest is kept
  * exactly. */
 
 #include <config.h>
 
-#include "bench.h"
+#include "img-bench.h"
 
 static unsigned
 slot_of (uint64_t ns)

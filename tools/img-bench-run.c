@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench-run: keeps a queue of requests full until all are done.
+/* img-bench-run: keeps a queue of requests full until all are done.
  *
  * Owns: the order of requests, flushes between them, the clock.  It is read once for what is
  * started together and once for what is found done together: that is what a program with such a
@@ -15,7 +15,7 @@
 #include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
-#include "bench.h"
+#include "img-bench.h"
 
 #define BATCH 256
 

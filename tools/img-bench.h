@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench.h - what the files of img-bench share. */
-#ifndef BENCH_H
-#define BENCH_H
+/* img-bench.h - what the files of img-bench share. */
+#ifndef IMG_BENCH_H
+#define IMG_BENCH_H
 
 #include <blkimg/blkimg.h>
 
