@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # All that changes a qcow2 image, in random order, by qemu-img and qemu-io or by us as it comes, over
-# random options: after each step both checks are clean and both programs read what a flat shadow
+# random options, every other image encrypted: after each step both checks are clean and both programs read what a flat shadow
 # holds; so it is with every snapshot; bitmaps that record have marked all that differs since then.
 # BLKIMG_TEST_CASES: how many images; BLKIMG_TEST_STEPS: steps of each.
 . "${top_srcdir:-.}/tests/interop/random.sh"
@@ -32,9 +32,10 @@ has () { # OPTION-TEXT
 
 # ---- images ----
 
+# random_options [ENCRYPTION]
 random_options () {
   one_of 512 1k 4k 16k 64k 64k 256k
-  options=cluster_size=$word flags=-t2 version=3 backing=
+  options=cluster_size=$word flags=-t2 version=3 backing='' secret='' image=i.qcow2
   case $word in 512) size=600k ;; *) size=2M ;; esac
   next 5
   if [ "$r" = 0 ]; then
@@ -51,6 +52,10 @@ random_options () {
     options=$options${word:+,$word}
   fi
   has data_file || flags=-c
+  if [ -n "${1:-}" ]; then
+    encrypt "$1"
+    options=$options,$key flags="-t2 -p open-sesame"
+  fi
   has data_file_raw || { next 3 && [ "$r" -gt 0 ] || backing=b1.qcow2; }
 }
 
@@ -66,9 +71,10 @@ make_image () {
   if [ "$r" = 0 ]; then
     tool=img-convert
   else
-    tool="qemu-img convert"
+    tool="peer convert"
   fi
-  $tool -f raw -O qcow2 -o "$options" ${backing:+-B $backing -F qcow2} s.raw i.qcow2
+  # shellcheck disable=SC2086
+  $tool $secret -f raw -O qcow2 -o "$options" ${backing:+-B $backing -F qcow2} s.raw i.qcow2
 }
 
 # ---- steps ----
@@ -85,8 +91,10 @@ peer_discards () { # PATTERN [compressed]
   clusters
   did="qemu-io discards $length at $at ${2:-}"
   ! has data_file && [ "$version${backing:+b}" != 2b ] || { did="no discard"; return 0; }
-  qemu-io -d unmap -f qcow2 -c "discard $at $length" ${2:+-c "write -c -P $1 $at $length"} \
-    i.qcow2 >/dev/null && qemu-io -f raw -c "write -P $1 $at $length" s.raw >/dev/null
+  [ -z "$secret" ] || set -- 0
+  # shellcheck disable=SC2086
+  qemu-io $secret -d unmap -c "discard $at $length" ${2:+-c "write -c -P $1 $at $length"} \
+    "$image" >/dev/null && qemu-io -f raw -c "write -P $1 $at $length" s.raw >/dev/null
 }
 
 # shellcheck disable=SC2086
@@ -100,16 +108,16 @@ snapshot_step () {
       # what is refused for the width of refcounts the peer leaves half done
       ! has refcount_bits=2, && ! has refcount_bits=8, || tool=img-
       count=$((count + 1)) did="${tool}snapshot -c s$count"
-      tried ${tool}snapshot -c "s$count" i.qcow2
+      tried ${tool}snapshot $secret -c "s$count" "$image"
       [ -z "$done_" ] || { cp s.raw "s$count.raw" && names="$names s$count"; } ;;
     apply)
       ! has refcount_bits=2, && ! has refcount_bits=8, || tool=img-
       one_of $names && did="${tool}snapshot -a $word" && name=$word
-      tried ${tool}snapshot -a "$name" i.qcow2
+      tried ${tool}snapshot $secret -a "$name" "$image"
       [ -z "$done_" ] || { cp "$name.raw" s.raw && recording=; } ;;
     delete)
       one_of $names && did="${tool}snapshot -d $word" && name=$word
-      ${tool}snapshot -d "$name" i.qcow2 && rm "$name.raw" && names=$(without "$name" $names) ;;
+      ${tool}snapshot $secret -d "$name" "$image" && rm "$name.raw" && names=$(without "$name" $names) ;;
   esac
 }
 
@@ -128,19 +136,19 @@ bitmap_step () {
     add)
       count=$((count + 1)) name=m$count
       one_of 512 4k 64k 1M && did="${tool}bitmap --add -g $word $name"
-      ${tool}bitmap --add -g "$word" i.qcow2 "$name" && cp s.raw "$name.raw" || return 1
+      ${tool}bitmap $secret --add -g "$word" "$image" "$name" && cp s.raw "$name.raw" || return 1
       bitmaps="$bitmaps $name" recording="$recording $name" ;;
     remove)
-      ${tool}bitmap --remove i.qcow2 "$name" && bitmaps=$(without "$name" $bitmaps) &&
+      ${tool}bitmap $secret --remove "$image" "$name" && bitmaps=$(without "$name" $bitmaps) &&
         recording=$(without "$name" $recording) ;;
     clear)
-      ${tool}bitmap --clear i.qcow2 "$name" || return 1
+      ${tool}bitmap $secret --clear "$image" "$name" || return 1
       case " $recording " in *" $name "*) cp s.raw "$name.raw" ;; esac ;;
     merge)
       one_of $bitmaps && did="${tool}bitmap --merge $word $name"
-      ${tool}bitmap --merge "$word" i.qcow2 "$name" ;;
-    enable) ${tool}bitmap --enable i.qcow2 "$name" ;;
-    disable) ${tool}bitmap --disable i.qcow2 "$name" && recording=$(without "$name" $recording) ;;
+      ${tool}bitmap $secret --merge "$word" "$image" "$name" ;;
+    enable) ${tool}bitmap $secret --enable "$image" "$name" ;;
+    disable) ${tool}bitmap $secret --disable "$image" "$name" && recording=$(without "$name" $recording) ;;
   esac
 }
 
@@ -151,7 +159,7 @@ resize_step () {
   [ "$1" -gt "$(wc -c <s.raw)" ] || { tool=img- && shrunk=yes; }
   [ -z "$shrunk" ] || tool=img-
   did="${tool}resize $1"
-  tried ${tool}resize -q --shrink i.qcow2 "$1"
+  tried ${tool}resize $secret -q --shrink "$image" "$1"
   [ -z "$done_" ] || truncate -s "$1" s.raw || return 1
   for name in $recording; do # what was cut off is not marked when it comes back as zeroes
     [ "$1" -ge "$(wc -c <"$name.raw")" ] || truncate -s "$1" "$name.raw" || return 1
@@ -162,10 +170,11 @@ resize_step () {
 amend_step () {
   either && one_of compat=0.10 compat=1.1 refcount_bits=8 refcount_bits=16 refcount_bits=64 \
     lazy_refcounts=on lazy_refcounts=off
-  # the peer leaks bitmaps, which version 2 does not have
-  [ -z "$bitmaps" ] || [ "$word" != compat=0.10 ] || tool=img-
+  # the peer leaks bitmaps, which version 2 does not have, and leaves clusters that it made of zeroes
+  # COPIED where a snapshot has them, too
+  [ -z "$bitmaps$names" ] || [ "$word" != compat=0.10 ] || tool=img-
   did="${tool}amend -o $word"
-  tried ${tool}amend -o "$word" i.qcow2
+  tried ${tool}amend $secret -o "$word" "$image"
   case $done_$word in
     yescompat=0.10) version=2 bitmaps='' recording='' ;;
     yescompat=1.1) version=3 ;;
@@ -183,8 +192,11 @@ backing_step () {
       did="${tool}commit"
       # a smaller disk over a larger one is not for both the same
       [ "$(wc -c <s.raw)" -ge "$(img-info --output=json $backing | sed -n 's/.*"virtual-size": \([0-9]*\).*/\1/p' | head -n 1)" ] || return 0
-      ${tool}commit -q i.qcow2 && recording= ;;
-    *) did="${tool}rebase -b '$word'" && ${tool}rebase -b "$word" ${word:+-F qcow2} i.qcow2 &&
+      ${tool}commit $secret -q "$image" && recording= ;;
+    *)
+      # the peer cannot say what is relative to an image that is named by json:
+      [ -z "$secret" ] || [ -z "$word" ] || tool=img-
+      did="${tool}rebase -b '$word'" && ${tool}rebase $secret -b "$word" ${word:+-F qcow2} "$image" &&
       backing=$word ;;
   esac
 }
@@ -205,7 +217,7 @@ step () {
     13) backing_step ;;
     14) # the peer loses snapshots when it repairs an image that has bitmaps, too
       either && { [ -z "$names" ] || [ -z "$bitmaps" ] || tool=img-; }
-      did="${tool}check -r all" && ${tool}check -q -r all i.qcow2 ;;
+      did="${tool}check -r all" && ${tool}check $secret -q -r all "$image" ;;
   esac
 }
 
@@ -213,7 +225,7 @@ step () {
 
 # shellcheck disable=SC2086
 consistent () {
-  img-check i.qcow2 && qemu-img check i.qcow2 && reads_as s.raw || return 1
+  img-check $secret "$image" && qemu-img check $secret "$image" && reads_as s.raw || return 1
   set -- $bitmaps
   for by in "img-" "qemu-img "; do
     [ "$(${by}info --output=json i.qcow2 | grep -c '"name": "m[0-9]')" = $# ] || { echo "${by}info: bitmaps are not $*"; return 1; }
@@ -260,7 +272,7 @@ plan later
 turn=0
 while [ $turn -lt "${BLKIMG_TEST_CASES:-8}" ]; do
   turn=$((turn + 1))
-  random_options
+  case $((turn % 4)) in 1) random_options luks ;; 3) random_options aes ;; *) random_options ;; esac
   first=$options${backing:+ over $backing}
   if one_case >log 2>&1; then
     pass "$first"

@@ -2,30 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Encrypted images that qemu-img and we make, qemu-io and we write to in turns, with an internal
 # snapshot in between, against a flat shadow.  BLKIMG_TEST_ROUNDS: how often to go through all cases.
-. "${top_srcdir:-.}/tests/cli/lib.sh"
-need_peer qemu-img qemu-io
-randio=$top_builddir/tests/interop/.libs/randio
-[ -x "$randio" ] || randio=$top_builddir/tests/interop/randio
+. "${top_srcdir:-.}/tests/interop/random.sh"
 
 secret=secret,id=sec0,data=open-sesame
 opts=driver=qcow2,file.filename=i.qcow2,encrypt.key-secret=sec0
-
-# next MAX: $r becomes a number below MAX
-state=$seed
-next () {
-  state=$(((state * 1103515245 + 12345) % 2147483648))
-  r=$((state / 65536 % $1))
-}
-
-# peer COMMAND...: qemu-img, again where a short measurement of this machine's speed fails
-peer () {
-  for peer_try in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    qemu-img "$@" 2>peer.err && return 0
-    grep -q 'accurate CPU usage' peer.err || break
-  done
-  cat peer.err >&2
-  return 1
-}
 
 # both PATTERN AT LENGTH ZERO-AT: qemu writes the same to the image and to the shadow
 both () {
@@ -94,7 +74,7 @@ one_case () {
   for round in 1 2; do
     next 30000
     echo "round $round: seed $r" >>log
-    "$randio" -s "$r" -n 50 -p open-sesame ${randio_opts:+-o "$randio_opts"} $flags i.qcow2 s.raw \
+    "$interop/randio" -s "$r" -n 50 -p open-sesame ${randio_opts:+-o "$randio_opts"} $flags i.qcow2 s.raw \
       >>log 2>&1 || return 1
     peer_writes >>log 2>&1 || { echo "qemu-io cannot write" >>log; return 1; }
     case $how$round in
