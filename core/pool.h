@@ -5,14 +5,10 @@
 
 #include <stdbool.h>
 
-#include <blkimg/error.h>
+#include <blkimg/module.h>
 
-struct img_pool;
-
-/* WORKER is 0 .. n-1.  Returns 0 when there is no more to do, -1 with *err on failure.  Workers
- * that wait for each other must look at img_pool_stopping and be woken by the one that fails. */
-typedef int img_pool_work (struct img_pool *pool, unsigned worker, void *arg,
-                           struct img_error *err);
+/* Workers (img_pool_work) that wait for each other must look at img_pool_stopping and be woken by
+ * the one that fails. */
 
 /* Runs WORK in N threads (one of them the caller's) and waits for all.  Fewer run when the system
  * has no more threads, so the share of a worker must not be fixed beforehand. */

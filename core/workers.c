@@ -31,3 +31,9 @@ img_workers_count (unsigned asked, unsigned inflight)
     asked = (unsigned) img_max (img_pool_cpus (), inflight);
   return (unsigned) img_min (img_max (asked, 1), IMG_WORKERS_MAX);
 }
+
+int
+img_parallel (unsigned n, img_pool_work *work, void *arg, struct img_error *err)
+{
+  return img_pool_run ((unsigned) img_min (n, img_workers_count (0, 0)), work, arg, err);
+}

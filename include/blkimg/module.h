@@ -451,6 +451,17 @@ struct img_driver {
   int (*changing) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
 };
 
+/* ---- threads ---- */
+
+struct img_pool;
+/* WORKER is 0 .. n-1.  Returns 0 when there is no more to do, -1 with *err on failure. */
+typedef int img_pool_work (struct img_pool *pool, unsigned worker, void *arg,
+                           struct img_error *err);
+/* For what only computes: WORK in as many threads as there are processors, at most N, the caller's
+ * among them; returns when all have ended, with the first failure.  There may be one only, so that
+ * the workers share a list of what is to do. */
+int img_parallel (unsigned n, img_pool_work *work, void *arg, struct img_error *err);
+
 /* ---- the module ----
  *
  * NAME.so and NAME.manifest lie in a folder of BLKIMG_MODULE_PATH or in the one that

@@ -102,13 +102,17 @@ static int
 write_slot (const struct change *c, unsigned i, const uint8_t *key, const uint8_t *pass, size_t n,
             struct img_error *err)
 {
+  uint32_t iterations;
+
+  if (luks_slot_iterations (c->l, i, c->iter_time, &iterations, err) < 0)
+    return -1;
   if (c->l->slots[i].active) {
     c->l->slots[i].active = false;
     if (luks_write (c->l, c->io, err) < 0 ||
         (c->io->flush && c->io->flush (c->io->arg, err) < 0))
       return -1;
   }
-  if (luks_fill_slot (c->l, i, c->io, pass, n, key, c->iter_time, err) < 0)
+  if (luks_fill_slot (c->l, i, c->io, pass, n, key, iterations, err) < 0)
     return -1;
   if (c->io->flush && c->io->flush (c->io->arg, err) < 0)
     return -1;
@@ -149,18 +153,11 @@ matching (const struct change *c, int only, unsigned *slots, struct img_error *e
 {
   uint8_t key[CRYPT_MAX_KEY], *pass;
   size_t n;
-  int rc = 0;
+  int rc;
 
-  *slots = 0;
   if (img_node_secret (c->node, c->old_secret, &pass, &n, err) < 0)
     return -1;
-  for (int i = 0; i < LUKS_SLOTS && rc >= 0; i++) {
-    if (only >= 0 && i != only)
-      continue;
-    rc = luks_try_slot (c->l, (unsigned) i, c->io, pass, n, key, err);
-    if (rc == 1)
-      *slots |= 1u << i;
-  }
+  rc = luks_try_slots (c->l, c->io, pass, n, only < 0 ? ~0u : 1u << only, slots, key, err);
   explicit_bzero (key, sizeof key);
   img_secret_free (pass, n);
   return rc < 0 ? -1 : 0;

@@ -120,6 +120,7 @@ luks_create (struct luks *l, const struct luks_params *params, const struct luks
 {
   uint8_t key[CRYPT_MAX_KEY];
   struct crypt *made = NULL;
+  uint32_t iterations;
   int rc;
 
   memset (l, 0, sizeof *l);
@@ -138,7 +139,9 @@ luks_create (struct luks *l, const struct luks_params *params, const struct luks
   if (rc == 0)
     rc = make_digest (l, key, params->iter_time, err);
   if (rc == 0)
-    rc = luks_fill_slot (l, 0, io, pass, n, key, params->iter_time, err);
+    rc = luks_slot_iterations (l, 0, params->iter_time, &iterations, err);
+  if (rc == 0)
+    rc = luks_fill_slot (l, 0, io, pass, n, key, iterations, err);
   explicit_bzero (key, sizeof key);
   if (rc == 0)
     rc = luks_write (l, io, err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <blkimg/cleanup.h>
+#include <blkimg/overflow.h>
 
 #include "luks-slot.h"
 
@@ -68,8 +69,6 @@ luks_try_slot (const struct luks *l, unsigned i, const struct luks_io *io, const
   struct material m;
   int rc;
 
-  if (!slot->active)
-    return 0;
   if (material_new (&m, l, err) < 0)
     return -1;
   rc = io->read (io->arg, m.p, m.n, slot->key_offset, err);
@@ -86,56 +85,33 @@ luks_try_slot (const struct luks *l, unsigned i, const struct luks_io *io, const
   return rc;
 }
 
-int
-luks_unlock (const struct luks *l, const struct luks_io *io, const uint8_t *pass, size_t n,
-             uint8_t key[CRYPT_MAX_KEY], struct img_error *err)
-{
-  int rc = 0;
-
-  for (unsigned i = 0; i < LUKS_SLOTS && rc == 0; i++)
-    rc = luks_try_slot (l, i, io, pass, n, key, err);
-  if (rc == 0)
-    return img_error_set (err, EACCES, _("Invalid password, cannot unlock any keyslot"));
-  return rc < 0 ? -1 : 0;
-}
-
-int
-luks_open (const struct luks *l, const struct luks_io *io, const struct img_node *node,
-           const char *secret, const char *key_option, struct crypt **c, struct img_error *err)
-{
-  uint8_t key[CRYPT_MAX_KEY], *pass;
-  size_t n;
-  int rc;
-
-  if (secret == NULL)
-    return img_error_set (err, EINVAL, _("Parameter '%s' is required for cipher"), key_option);
-  if (img_node_secret (node, secret, &pass, &n, err) < 0)
-    return -1;
-  rc = luks_unlock (l, io, pass, n, key, err);
-  img_secret_free (pass, n);
-  if (rc == 0)
-    rc = crypt_new (c, &l->spec, key, l->key_length, err);
-  explicit_bzero (key, sizeof key);
-  return rc;
-}
-
 /* ---- writing ---- */
 
 int
+luks_slot_iterations (const struct luks *l, unsigned i, uint64_t iter_time, uint32_t *iterations,
+                      struct img_error *err)
+{
+  struct luks with = *l;
+  uint64_t n;
+
+  if (crypt_pbkdf2_iterations (l->hash, l->key_length, iter_time, &n, err) < 0)
+    return -1;
+  *iterations = (uint32_t) img_min (n, LUKS_MAX_ITERATIONS);
+  with.slots[i].active = true;
+  with.slots[i].iterations = *iterations;
+  return luks_check_work (&with, err);
+}
+
+int
 luks_fill_slot (struct luks *l, unsigned i, const struct luks_io *io, const uint8_t *pass,
-                size_t n, const uint8_t *key, uint64_t iter_time, struct img_error *err)
+                size_t n, const uint8_t *key, uint32_t iterations, struct img_error *err)
 {
   struct luks_slot *slot = &l->slots[i];
   struct material m = { NULL, 0 };
-  uint64_t iterations;
-  int rc = crypt_pbkdf2_iterations (l->hash, l->key_length, iter_time, &iterations, err);
+  int rc = crypt_random (slot->salt, LUKS_SALT, err);
 
-  if (rc < 0)
-    return -1;
-  slot->iterations =
-    (uint32_t) (iterations < LUKS_MAX_ITERATIONS ? iterations : LUKS_MAX_ITERATIONS);
+  slot->iterations = iterations;
   slot->stripes = LUKS_STRIPES;
-  rc = crypt_random (slot->salt, LUKS_SALT, err);
   if (rc == 0)
     rc = material_new (&m, l, err);
   if (rc == 0)

@@ -134,6 +134,31 @@ check_iterations (uint64_t n, const char *what, struct img_error *err)
   return 0;
 }
 
+/* Digests as long as the hash: what it takes to make LENGTH bytes. */
+uint64_t
+luks_work (enum crypt_hash hash, uint64_t iterations, uint64_t length)
+{
+  static const uint8_t bytes[] = { [CRYPT_MD5] = 16, [CRYPT_SHA1] = 20, [CRYPT_SHA224] = 28,
+                                   [CRYPT_SHA256] = 32, [CRYPT_SHA384] = 48, [CRYPT_SHA512] = 64,
+                                   [CRYPT_RIPEMD160] = 20, [CRYPT_SM3] = 32 };
+
+  return iterations * img_div_up (length, bytes[hash]);
+}
+
+int
+luks_check_work (const struct luks *l, struct img_error *err)
+{
+  uint64_t sum = 0;
+
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if (l->slots[i].active)
+      sum += luks_work (l->hash, l->slots[i].iterations, l->key_length) +
+             luks_work (l->hash, l->digest_iterations, LUKS_DIGEST);
+  if (sum > LUKS_MAX_WORK)
+    return img_error_set (err, EFBIG, _("the key slot asks for more work than is allowed"));
+  return 0;
+}
+
 static int
 parse_slot (const struct luks *l, struct luks_slot *slot, const uint8_t *p, unsigned i,
             const struct luks_io *io, struct img_error *err)
@@ -204,7 +229,7 @@ parse (struct luks *l, const uint8_t *p, const struct luks_io *io, struct img_er
   for (unsigned i = 0; i < LUKS_SLOTS; i++)
     if (parse_slot (l, &l->slots[i], p + SLOTS + i * SLOT_BYTES, i, io, err) < 0)
       return -1;
-  return check_overlaps (l, err);
+  return check_overlaps (l, err) < 0 ? -1 : luks_check_work (l, err);
 }
 
 int

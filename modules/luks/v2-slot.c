@@ -19,9 +19,13 @@ struct try {
   const struct luks_io *io;
   const uint8_t *pass;
   size_t n;
+  uint64_t work; /* that is left for all slots, as luks_work counts it */
 };
 
 /* ---- key derivation ---- */
+
+/* An argon2 pass over one KiB takes as long as so many hashes, roughly. */
+enum { WORK_OF_KIB = 6, MAX_SLOTS = 32 };
 
 static int
 too_much (struct img_error *err)
@@ -29,8 +33,19 @@ too_much (struct img_error *err)
   return img_error_set (err, EFBIG, _("the key slot asks for more work than is allowed"));
 }
 
+/* Slots are tried in turn, since argon2 is meant to need all memory, so that the slots before the
+ * right one count. */
 static int
-derive_argon2 (const struct try *t, enum img_argon2 type, const json_t *kdf, const uint8_t *salt,
+spend (struct try *t, uint64_t work, struct img_error *err)
+{
+  if (work > t->work)
+    return too_much (err);
+  t->work -= work;
+  return 0;
+}
+
+static int
+derive_argon2 (struct try *t, enum img_argon2 type, const json_t *kdf, const uint8_t *salt,
                size_t n_salt, uint8_t *key, size_t length, struct img_error *err)
 {
   const struct img_crypto *lib = img_crypto_find (err);
@@ -45,14 +60,16 @@ derive_argon2 (const struct try *t, enum img_argon2 type, const json_t *kdf, con
   if (memory > LUKS_V2_MAX_MEMORY)
     return img_error_set (err, EFBIG, _("the key slot wants %" PRIu64 " KiB of memory, more than "
                                         "%" PRIu32), memory, LUKS_V2_MAX_MEMORY);
-  if (!img_mul (time, memory, &work) || work > LUKS_V2_MAX_WORK)
+  if (!img_mul (time, memory, &work) || !img_mul (work, WORK_OF_KIB, &work))
     return too_much (err);
+  if (spend (t, work, err) < 0)
+    return -1;
   return lib->argon2 (type, t->pass, t->n, salt, n_salt, (uint32_t) time, (uint32_t) memory,
                       (uint32_t) lanes, key, length, err);
 }
 
 static int
-derive_pbkdf2 (const struct try *t, const json_t *kdf, const uint8_t *salt, size_t n_salt,
+derive_pbkdf2 (struct try *t, const json_t *kdf, const uint8_t *salt, size_t n_salt,
                uint8_t *key, size_t length, struct img_error *err)
 {
   enum crypt_hash hash;
@@ -63,11 +80,13 @@ derive_pbkdf2 (const struct try *t, const json_t *kdf, const uint8_t *salt, size
     return -1;
   if (iterations == 0 || iterations > LUKS_MAX_ITERATIONS)
     return too_much (err);
+  if (spend (t, luks_work (hash, iterations, length), err) < 0)
+    return -1;
   return crypt_pbkdf2 (hash, t->pass, t->n, salt, n_salt, iterations, key, length, err);
 }
 
 static int
-derive (const struct try *t, const json_t *slot, uint8_t *key, size_t length,
+derive (struct try *t, const json_t *slot, uint8_t *key, size_t length,
         struct img_error *err)
 {
   const json_t *kdf = luks_v2_object (slot, "keyslot", "kdf", err);
@@ -166,7 +185,8 @@ digest_of (const struct luks_v2 *v, const char *slot)
 
 /* 1: it is the key. */
 static int
-check_digest (const json_t *d, const uint8_t *key, size_t length, struct img_error *err)
+check_digest (struct try *t, const json_t *d, const uint8_t *key, size_t length,
+              struct img_error *err)
 {
   uint8_t salt[LUKS_V2_MAX_SALT], said[CRYPT_MAX_DIGEST], is[CRYPT_MAX_DIGEST];
   enum crypt_hash hash;
@@ -180,7 +200,8 @@ check_digest (const json_t *d, const uint8_t *key, size_t length, struct img_err
     return -1;
   if (n < LUKS_DIGEST || iterations == 0 || iterations > LUKS_MAX_ITERATIONS)
     return too_much (err);
-  if (crypt_pbkdf2 (hash, key, length, salt, n_salt, iterations, is, n, err) < 0)
+  if (spend (t, luks_work (hash, iterations, n), err) < 0 ||
+      crypt_pbkdf2 (hash, key, length, salt, n_salt, iterations, is, n, err) < 0)
     return -1;
   return memcmp (is, said, n) == 0;
 }
@@ -189,7 +210,7 @@ check_digest (const json_t *d, const uint8_t *key, size_t length, struct img_err
 
 /* 1: it opens, *C is made; 0: it does not. */
 static int
-try_slot (const struct try *t, const char *name, const json_t *slot, struct crypt **c,
+try_slot (struct try *t, const char *name, const json_t *slot, struct crypt **c,
           struct img_error *err)
 {
   const json_t *digest = digest_of (t->v, name);
@@ -211,7 +232,7 @@ try_slot (const struct try *t, const char *name, const json_t *slot, struct cryp
   if (rc == 0)
     rc = merge (t, &a, area_key, key, length, err);
   if (rc == 0)
-    rc = check_digest (digest, key, length, err);
+    rc = check_digest (t, digest, key, length, err);
   if (rc == 1 && crypt_new (c, &spec, key, length, err) < 0)
     rc = -1;
   explicit_bzero (key, sizeof key);
@@ -223,13 +244,16 @@ int
 luks_v2_unlock (const struct luks_v2 *v, const struct luks_io *io, const uint8_t *pass, size_t n,
                 struct crypt **c, struct img_error *err)
 {
-  struct try t = { v, io, pass, n };
+  struct try t = { v, io, pass, n, LUKS_MAX_WORK };
   struct img_error first = IMG_ERROR_INIT;
   const char *name;
-  json_t *slot;
+  json_t *slots = json_object_get (v->root, "keyslots"), *slot;
+
+  if (json_object_size (slots) > MAX_SLOTS)
+    return too_much (err);
 
   /* A slot that cannot be used must not keep the others from being tried. */
-  json_object_foreach (json_object_get (v->root, "keyslots"), name, slot) {
+  json_object_foreach (slots, name, slot) {
     struct img_error why = IMG_ERROR_INIT;
     int rc = try_slot (&t, name, slot, c, &why);
     if (rc == 1)

@@ -13,9 +13,8 @@ enum {
   LUKS_V2_MAX_HEADER = 0x400000,
   LUKS_V2_MAX_SALT = 64
 };
-/* Of argon2, in KiB, and passes over memory in KiB: some tens of seconds. */
+/* Of argon2, in KiB. */
 #define LUKS_V2_MAX_MEMORY (UINT32_C (4) << 20)
-#define LUKS_V2_MAX_WORK (UINT64_C (64) << 20)
 
 struct luks_v2 {
   json_t *root;       /* checked as far as the members below say */

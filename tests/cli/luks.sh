@@ -73,6 +73,22 @@ cp a.luks bad.luks
 printf '\377\377\377\377' | dd of=bad.luks bs=1 seek=212 conv=notrunc 2>/dev/null
 run_fails "too many iterations" 1 img-info bad.luks
 like "$err" 'key slot 0 has 4294967295 iterations, more than' "said"
+# Slots that any of many passphrases may open: 100 million iterations each, or only the first ones.
+slow () { # FILE LAST
+  for at in $(seq 208 48 "$2"); do
+    printf '\000\254\161\363\005\365\341\000' | dd of="$1" bs=1 seek="$at" conv=notrunc 2>/dev/null
+  done
+}
+cp a.luks bad.luks
+slow bad.luks 544
+run_fails "all slots slow" 1 timeout 20 img-info bad.luks
+like "$err" 'bad.luks: the key slot asks for more work than is allowed$' "said"
+# What opens is found behind two slots of 25 seconds each, which need not be tried.
+cp a.luks late.luks
+dd if=a.luks of=late.luks bs=1 skip=208 seek=544 count=40 conv=notrunc 2>/dev/null
+dd if=a.luks of=late.luks bs=512 skip=8 seek=3536 count=500 conv=notrunc 2>/dev/null
+slow late.luks 256
+run_ok "a late slot" timeout 20 img-compare $pass --image-opts $opts=late.luks $opts=a.luks
 head -c 300000 a.luks >cut.luks
 run_fails "cut off" 1 img-convert $pass --image-opts $opts=cut.luks x.raw
 
@@ -130,3 +146,20 @@ refuse "no id" --object secret,data=SESAME
 refuse "bad id" --object secret,id=1s,data=SESAME
 refuse "bad JSON" --object '{"qom-type":"secret","id":"s","data":"SESAME'
 refuse "no such key" --object secret_keyring,id=s,serial=2147483647
+
+# The kernel's key store, where it lets us have a key.
+if ! command -v keyctl >/dev/null 2>&1 && [ "${CI:-}" = true ]; then
+  fail "keyctl is missing, which CI must have"
+elif ! keyctl session - keyctl show >/dev/null 2>&1; then
+  skip "a key of the kernel" "no keyctl, or the kernel lets us have no session"
+else
+  cat >keyring.sh <<'END'
+serial=$(printf 'pass word' | keyctl padd user "blkimg-$$" @s) &&
+  img-compare --object "secret_keyring,id=s,serial=$serial" --image-opts "$1=a.luks" "$1=b.luks" &&
+  wrapped=$(printf %s "$3" | base64 -d | keyctl padd user "blkimg-w$$" @s) &&
+  img-compare --object "secret,id=k,data=$2,format=base64" \
+    --object "secret_keyring,id=s,serial=$wrapped,keyid=k,iv=$4" --image-opts "$1=a.luks" "$1=b.luks"
+END
+  run_ok "a key of the kernel, plain and wrapped" \
+    keyctl session - sh keyring.sh "$opts" "$key" "$wrapped" "$iv"
+fi
