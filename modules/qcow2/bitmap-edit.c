@@ -173,23 +173,36 @@ encode (const struct qcow2_bitmap *b, uint8_t *p)
   memcpy (p + QCOW2_BITMAP_ENTRY + b->extra_size, b->name, name);
 }
 
+uint8_t *
+qcow2_bitmaps_encode (const struct qcow2_bitmaps *all, uint64_t *bytes, struct img_error *err)
+{
+  uint64_t pos = 0;
+  *bytes = 0;
+  for (uint32_t i = 0; i < all->n; i++)
+    *bytes += entry_bytes (&all->v[i]);
+  if (*bytes > QCOW2_MAX_BITMAP_DIRECTORY) {
+    img_error_set (err, EFBIG, _("Not enough space in the bitmap directory"));
+    return NULL;
+  }
+  uint8_t *dir = calloc (1, *bytes + 1);
+  if (dir == NULL)
+    img_error_set (err, ENOMEM, _("out of memory"));
+  for (uint32_t i = 0; dir && i < all->n; i++) {
+    encode (&all->v[i], dir + pos);
+    pos += entry_bytes (&all->v[i]);
+  }
+  return dir;
+}
+
 int
 qcow2_bitmap_edit_place (struct qcow2_bitmap_edit *e, struct qcow2_header *h,
                          struct img_error *err)
 {
   struct qcow2 *q = e->q;
-  uint64_t bytes = 0, pos = 0;
-  for (uint32_t i = 0; i < e->all.n; i++)
-    bytes += entry_bytes (&e->all.v[i]);
-  if (bytes > QCOW2_MAX_BITMAP_DIRECTORY)
-    return img_error_set (err, EFBIG, _("Not enough space in the bitmap directory"));
-  IMG_CLEANUP (free) uint8_t *dir = calloc (1, bytes + 1);
+  uint64_t bytes;
+  IMG_CLEANUP (free) uint8_t *dir = qcow2_bitmaps_encode (&e->all, &bytes, err);
   if (dir == NULL)
-    return img_error_set (err, ENOMEM, _("out of memory"));
-  for (uint32_t i = 0; i < e->all.n; i++) {
-    encode (&e->all.v[i], dir + pos);
-    pos += entry_bytes (&e->all.v[i]);
-  }
+    return -1;
   if ((q->h.autoclear & QCOW2_AUTOCLEAR_BITMAPS) && q->h.has_bitmaps
       && push (&e->old, q->h.bitmap_dir_offset, q->h.bitmap_dir_size, q, err) < 0)
     return -1;

@@ -73,6 +73,10 @@ void qcow2_bitmap_clear (struct qcow2_bitmap *b); /* frees what it holds */
 /* Made by a program that may have lost changes, or of a kind that we cannot use. */
 bool qcow2_bitmap_usable (const struct qcow2_bitmap *b);
 
+/* The bytes of a directory with ALL; NULL: *err. */
+uint8_t *qcow2_bitmaps_encode (const struct qcow2_bitmaps *all, uint64_t *bytes,
+                               struct img_error *err);
+
 struct qcow2_bitmap_edit {
   struct qcow2 *q;
   struct qcow2_bitmaps all;

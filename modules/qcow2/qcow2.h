@@ -308,6 +308,7 @@ struct qcow2_snapshot {
   uint64_t icount;    /* UINT64_MAX: none */
   bool has_icount;
   uint64_t at; /* file offset of the entry */
+  bool dropped; /* is not to be in the table that is made of these */
 };
 struct qcow2_snapshots {
   struct qcow2_snapshot *v;

@@ -235,9 +235,13 @@ mend_l1_tables (struct mender *m, bool *changed, struct img_error *err)
 }
 
 int
-qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err)
+qcow2_repair_entries (struct qcow2_checker *c, struct img_check *out, unsigned flags,
+                      bool *changed, struct img_error *err)
 {
   struct mender m = { .c = c, .q = c->q };
+  (void) out, (void) flags;
+  if (!c->entries_wrong)
+    return 0;
   int r = mend_tables (&m, changed, err);
   if (r == 0)
     r = mend_l1_tables (&m, changed, err);

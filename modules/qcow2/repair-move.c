@@ -131,10 +131,14 @@ relink_all (struct qcow2_checker *c, const struct moves *m, struct img_error *er
 }
 
 int
-qcow2_repair_move (struct qcow2_checker *c, bool *changed, struct img_error *err)
+qcow2_repair_move (struct qcow2_checker *c, struct img_check *out, unsigned flags, bool *changed,
+                   struct img_error *err)
 {
   struct moves m = { 0 };
   struct img_check silent;
+  (void) out, (void) flags;
+  if (!c->entries_wrong)
+    return 0;
   int r = gather (c, &m, err);
   if (r == 0 && m.from.n > 0) {
     *changed = true;

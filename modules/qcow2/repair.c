@@ -99,29 +99,33 @@ forget_bitmaps (struct qcow2 *q, struct img_error *err)
   return qcow2_header_write (q, false, err) < 0 ? -1 : qcow2_barrier (q, err);
 }
 
+/* One after the other, each with counts that hold. */
+static int
+take_steps (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigned flags,
+            struct img_error *err)
+{
+  static qcow2_repair_step *const steps[] = {
+    qcow2_repair_dirs, qcow2_repair_entries, qcow2_repair_move,
+  };
+  struct img_check silent;
+  int r = 0;
+  for (size_t i = 0; r == 0 && i < sizeof steps / sizeof *steps; i++) {
+    bool changed = false;
+    r = steps[i] (c, out, flags, &changed, err);
+    if (r == 0 && changed)
+      r = qcow2_barrier (q, err) < 0 ? -1 : qcow2_repair_look (c, q, &silent, err);
+    c->out = out;
+  }
+  return r;
+}
+
 /* C has found something. */
 static int
 mend (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigned flags,
       struct img_error *err)
 {
-  struct img_check silent;
-  bool changed = false;
-  if (c->entries_wrong && (flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
-      && qcow2_repair_entries (c, &changed, err) < 0)
-    return -1;
-  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
-    return -1;
-  changed = false;
-  if (c->entries_wrong && (flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
-      && qcow2_repair_move (c, &changed, err) < 0)
-    return -1;
-  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
-    return -1;
-  changed = false;
   if ((flags & IMG_REPAIR_ERRORS) && !(flags & QCOW2_REPAIR_REFCOUNTS)
-      && qcow2_repair_dirs (c, flags, &changed, err) < 0)
-    return -1;
-  if (changed && (qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0))
+      && take_steps (c, q, out, flags, err) < 0)
     return -1;
   if (c->incomplete && out->leaks)
     img_check_say (out, false, _("What seems leaked is kept: not all references are known."));

@@ -34,11 +34,19 @@ int qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_chec
 
 /* ---- C has been through the passes ---- */
 
-/* Entries that cannot be right are made right, or read as zero when nobody could read them.
- * *CHANGED: the counts of C do not hold any more. */
-int qcow2_repair_entries (struct qcow2_checker *c, bool *changed, struct img_error *err);
+/* A step of IMG_REPAIR_ERRORS.  OUT is told what is lost.  *CHANGED: the counts of C do not hold any
+ * more. */
+typedef int qcow2_repair_step (struct qcow2_checker *c, struct img_check *out, unsigned flags,
+                               bool *changed, struct img_error *err);
+
+/* Snapshots and bitmaps that cannot be used are dropped as FLAGS say; snapshots that lack fields
+ * get them. */
+qcow2_repair_step qcow2_repair_dirs;
+/* Entries that cannot be right are made right, or read as zero when nobody could read them. */
+qcow2_repair_step qcow2_repair_entries;
 /* The same for L2 tables whose clusters are something else, too: they go to new space. */
-int qcow2_repair_move (struct qcow2_checker *c, bool *changed, struct img_error *err);
+qcow2_repair_step qcow2_repair_move;
+
 /* The entries of the L2 table at BYTES, which REF names.  1: bytes *LO to *HI changed; 0. */
 int qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, uint8_t *bytes,
                         uint32_t *lo, uint32_t *hi);
@@ -46,10 +54,10 @@ int qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref,
  * looked at again. */
 int qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
                       const uint32_t *times, uint64_t *offset, struct img_error *err);
-/* Snapshots and bitmaps that cannot be used are dropped as FLAGS say; snapshots that lack fields
- * get them.  *CHANGED: as above. */
-int qcow2_repair_dirs (struct qcow2_checker *c, unsigned flags, bool *changed,
-                       struct img_error *err);
+/* The snapshot table becomes those of ALL that are not `dropped`, in new space.  C is to be looked
+ * at again. */
+int qcow2_repair_snapshots (struct qcow2_checker *c, const struct qcow2_snapshots *all,
+                            struct img_error *err);
 /* Makes the stored refcounts what was counted; without IMG_REPAIR_ERRORS none goes up. */
 int qcow2_repair_refcounts (struct qcow2_checker *c, unsigned flags, struct img_error *err);
 /* Writes all refcounts to new space and lets the header point there. */

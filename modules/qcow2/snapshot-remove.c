@@ -57,7 +57,7 @@ make_l1 (struct qcow2_turn *t)
 }
 
 static int
-remove_one (struct qcow2 *q, const struct qcow2_snapshots *all, const struct qcow2_snapshot *s,
+remove_one (struct qcow2 *q, struct qcow2_snapshots *all, const struct qcow2_snapshot *s,
             struct img_error *err)
 {
   struct qcow2_turn t;
