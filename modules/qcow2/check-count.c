@@ -165,23 +165,29 @@ qcow2_count_any (const struct qcow2_checker *c, uint64_t first, uint64_t n)
   return i < end;
 }
 
+bool
+qcow2_check_past (const struct qcow2_checker *c, uint64_t offset, uint64_t length)
+{
+  uint64_t end;
+  return !img_add (offset, length, &end)
+         || (end > c->file_size && end - c->file_size >= c->q->cluster_size);
+}
+
 int
 qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,
                     struct img_error *err)
 {
   unsigned bits = c->q->cluster_bits;
-  uint64_t end;
   if (length == 0)
     return 0;
-  if (!img_add (offset, length, &end)
-      || (end > c->file_size && end - c->file_size >= c->q->cluster_size)) {
+  if (qcow2_check_past (c, offset, length)) {
     qcow2_check_error (c, _("ERROR: counting reference for region exceeding the end of the file by"
                             " one cluster or more: offset 0x%" PRIx64 " size 0x%" PRIx64),
                        offset, length);
     qcow2_count_past (c, offset >> bits, (length >> bits) + 2);
     return 0;
   }
-  uint64_t first = offset >> bits, last = (end - 1) >> bits;
+  uint64_t first = offset >> bits, last = (offset + length - 1) >> bits;
   c->end = img_max (c->end, last + 1);
   return qcow2_count_add (c, first, last - first + 1, times, err);
 }

@@ -34,8 +34,8 @@ judge_snapshot (struct qcow2_checker *c, const struct qcow2_snapshot *s, uint32_
   return false;
 }
 
-static int
-by_l1 (const void *a, const void *b)
+int
+qcow2_snapshots_by_l1 (const void *a, const void *b)
 {
   const struct qcow2_snapshot *const *x = a, *const *y = b;
   if ((*x)->l1_offset != (*y)->l1_offset)
@@ -50,10 +50,10 @@ check_l1_tables (struct qcow2_checker *c, const struct qcow2_snapshot **v, uint3
 {
   uint64_t work = 0;
   uint32_t times;
-  qsort (v, n, sizeof (struct qcow2_snapshot *), by_l1);
+  qsort (v, n, sizeof (struct qcow2_snapshot *), qcow2_snapshots_by_l1);
   for (uint32_t i = 0; i < n; i += times) {
     uint64_t before = c->n_past;
-    for (times = 1; i + times < n && by_l1 (&v[i], &v[i + times]) == 0;)
+    for (times = 1; i + times < n && qcow2_snapshots_by_l1 (&v[i], &v[i + times]) == 0;)
       times++;
     work += (uint64_t) v[i]->l1_size * 8;
     if (work > c->file_size && work - c->file_size > SLACK) {

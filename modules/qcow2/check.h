@@ -113,6 +113,8 @@ bool qcow2_count_any (const struct qcow2_checker *c, uint64_t first, uint64_t n)
  * more is a finding, and not counted. */
 int qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,
                         struct img_error *err);
+/* Whether a byte range passes the end of the file by a cluster or more. */
+bool qcow2_check_past (const struct qcow2_checker *c, uint64_t offset, uint64_t length);
 /* Clusters past the end of the file are referred to. */
 void qcow2_count_past (struct qcow2_checker *c, uint64_t first, uint64_t n);
 /* The clusters of BITS, 64 from FIRST (a multiple of 64) on, have a stored refcount of 1. */
@@ -145,6 +147,8 @@ int qcow2_check_l1 (struct qcow2_checker *c, uint64_t offset, uint32_t size, boo
 int qcow2_check_l2 (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, const uint8_t *table,
                     bool *empty, struct img_error *err);
 int qcow2_check_snapshots (struct qcow2_checker *c, struct img_error *err);
+/* Order, for qsort, of pointers to snapshots: 0 where the L1 table is the same. */
+int qcow2_snapshots_by_l1 (const void *a, const void *b);
 int qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err);
 /* Names wrong COPIED flags; with c->mend corrects and counts them, where nothing else lies in the
  * table. */

@@ -326,6 +326,9 @@ judge_l1 (const struct qcow2_header *h, uint64_t file_size, struct img_error *er
   if (need > h->l1_size)
     return img_error_set (err, EINVAL, _("L1 table is too small (%" PRIu32 " entries, %" PRIu64
                                          " needed)"), h->l1_size, need);
+  /* Other writers let the file end inside the last cluster of it; then entries are zero. */
+  if (file_size <= INT64_MAX)
+    file_size = img_div_up (file_size, 1ull << h->cluster_bits) << h->cluster_bits;
   return judge_table (h, _("L1 table"), h->l1_offset, bytes, file_size, err);
 }
 

@@ -5,9 +5,8 @@
  * Owns: what becomes of them.  What can be read all the same (reserved bits, a COPIED flag or a
  * bitmap of a compressed cluster) reads the same afterwards.  What nobody can read - clusters that
  * are unaligned or past the end of the file, subclusters that are two things at once - reads as
- * zero.  An L1 entry without a table is emptied.  Refuses: tables in clusters that something else
- * refers to, too, which are repair-move.c's; and zeroes where a version 2 image has no way to say
- * them.
+ * zero, and so does what an L1 entry without a table was for.  Refuses: tables in clusters that
+ * something else refers to, too, which are repair-move.c's and repair-l1.c's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,23 +20,17 @@ struct entry {
 struct mender {
   struct qcow2_checker *c;
   struct qcow2 *q;
+  struct qcow2_zeroes *z; /* for this walk or the next: repair-zero.c */
+  uint32_t times;         /* that L1 entries name the table */
+  bool active;            /* one of the active L1 table does */
   uint8_t *plain; /* a cluster, to see whether a stream can be read; made when needed */
 };
-
-/* What is past the end of the file by a cluster or more. */
-static bool
-is_past (const struct mender *m, uint64_t offset, uint64_t length)
-{
-  uint64_t end;
-  return !img_add (offset, length, &end)
-         || (end > m->c->file_size && end - m->c->file_size >= m->q->cluster_size);
-}
 
 /* ---- one L2 entry ---- */
 
 /* Nothing but zeroes from here on; extended: where there was anything. */
 static void
-make_zero (const struct mender *m, struct entry *e, uint64_t what)
+make_zero (struct mender *m, struct entry *e, uint64_t what)
 {
   if (m->q->extended) {
     e->word = 0;
@@ -46,6 +39,9 @@ make_zero (const struct mender *m, struct entry *e, uint64_t what)
     e->word = QCOW2_ZERO;
   } else if (m->q->h.backing_name == NULL) {
     e->word = 0;
+  } else {
+    uint64_t word = qcow2_zeroes_entry (m->z, m->q, m->times, m->active);
+    e->word = word ? word : e->word;
   }
 }
 
@@ -75,7 +71,7 @@ mend_packed (struct mender *m, struct entry *e)
   qcow2_packed_range (m->q, e->word, &offset, &length);
   if (m->q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
     make_zero (m, e, UINT32_MAX);
-  else if (is_past (m, offset, length))
+  else if (qcow2_check_past (m->c, offset, length))
     shorten (m, e, offset);
 }
 
@@ -94,7 +90,7 @@ mend_standard (struct mender *m, struct entry *e, uint64_t guest)
       e->word = guest | QCOW2_COPIED | (e->word & QCOW2_ZERO);
     return;
   }
-  if ((host & (q->cluster_size - 1)) || is_past (m, host, q->cluster_size)
+  if ((host & (q->cluster_size - 1)) || qcow2_check_past (m->c, host, q->cluster_size)
       || (zero && q->h.version < 3))
     make_zero (m, e, (uint32_t) e->bitmap);
 }
@@ -115,6 +111,8 @@ mend_table (struct mender *m, const struct qcow2_l2_ref *ref, uint8_t *table, ui
             uint32_t *hi)
 {
   const struct qcow2 *q = m->q;
+  m->times = ref->times;
+  m->active = ref->active;
   *hi = 0;
   for (uint32_t i = 0; i < 1u << q->l2_bits; i++) {
     uint8_t *p = table + (size_t) i * q->l2_entry_size;
@@ -143,9 +141,9 @@ mend_table (struct mender *m, const struct qcow2_l2_ref *ref, uint8_t *table, ui
 
 int
 qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, uint8_t *bytes,
-                    uint32_t *lo, uint32_t *hi)
+                    struct qcow2_zeroes *z, uint32_t *lo, uint32_t *hi)
 {
-  struct mender m = { .c = c, .q = c->q };
+  struct mender m = { .c = c, .q = c->q, .z = z };
   bool changed = mend_table (&m, ref, bytes, lo, hi);
   free (m.plain);
   return changed;
@@ -165,7 +163,7 @@ mend_tables (struct mender *m, bool *changed, struct img_error *err)
       continue;
     if (qcow2_check_read (c, c->buf, q->cluster_size, ref->offset, err) < 0)
       return -1;
-    if (!mend_table (m, ref, c->buf, &lo, &hi))
+    if (!mend_table (m, ref, c->buf, &lo, &hi) || !m->z->made)
       continue;
     *changed = true;
     if (qcow2_repair_write (q, c->buf + lo, hi - lo, ref->offset + lo, err) < 0)
@@ -176,75 +174,52 @@ mend_tables (struct mender *m, bool *changed, struct img_error *err)
 
 /* ---- L1 tables ---- */
 
-static uint64_t
-mend_l1_entry (const struct mender *m, uint64_t entry)
-{
-  uint64_t offset = entry & QCOW2_OFFSET_MASK;
-  if (offset == 0 || (offset & (m->q->cluster_size - 1))
-      || is_past (m, offset, m->q->cluster_size))
-    return 0;
-  return entry & (QCOW2_OFFSET_MASK | QCOW2_COPIED);
-}
-
-/* L1: the table at OFFSET as it is in memory, if it is. */
+/* What nobody can read of the disk reads as zero. */
 static int
-mend_l1 (struct mender *m, uint64_t *l1, uint64_t offset, uint32_t size, bool *changed,
-         struct img_error *err)
+mend_l1_entry (void *arg, struct qcow2_l1_entry *e, struct img_error *err)
 {
-  struct qcow2 *q = m->q;
-  uint64_t bytes = (uint64_t) size * 8;
-  if (is_past (m, offset, bytes))
-    return 0;
-  for (uint64_t done = 0, part; done < bytes; done += part) {
-    bool wrong = false;
-    part = img_min (bytes - done, q->cluster_size);
-    if (qcow2_count_get (m->c, (offset + done) >> q->cluster_bits) != 1)
-      continue; /* it is something else, too */
-    if (qcow2_check_read (m->c, m->c->buf, part, offset + done, err) < 0)
-      return -1;
-    for (uint64_t i = 0; i < part; i += 8) {
-      uint64_t entry = be64_get (m->c->buf + i), good = mend_l1_entry (m, entry);
-      if (entry == good)
-        continue;
-      wrong = true;
-      be64_put (m->c->buf + i, good);
-      if (l1)
-        l1[(done + i) / 8] = good;
-    }
-    *changed |= wrong;
-    if (wrong && qcow2_repair_write (q, m->c->buf, part, offset + done, err) < 0)
-      return -1;
+  struct mender *m = arg;
+  uint64_t offset = e->word & QCOW2_OFFSET_MASK, now = 0;
+  (void) err;
+  if (offset && !(offset & (m->q->cluster_size - 1))
+      && !qcow2_check_past (m->c, offset, m->q->cluster_size)) {
+    now = e->word & (QCOW2_OFFSET_MASK | QCOW2_COPIED);
+  } else if (offset && e->index < e->used && m->q->h.backing_name) {
+    now = qcow2_zeroes_table (m->z, m->q);
+    now = now ? now | (e->active ? QCOW2_COPIED : 0) : e->word;
   }
+  if (m->z->made)
+    e->word = now;
   return 0;
 }
 
 static int
-mend_l1_tables (struct mender *m, bool *changed, struct img_error *err)
+walk (struct mender *m, bool *changed, struct img_error *err)
 {
-  struct qcow2 *q = m->c->q;
-  struct qcow2_snapshots all;
-  if (mend_l1 (m, q->l1, q->h.l1_offset, q->h.l1_size, changed, err) < 0)
+  if (mend_tables (m, changed, err) < 0)
     return -1;
-  if (m->c->snapshots_wrong)
-    return 0;
-  int r = qcow2_snapshots_read (q, &all, err);
-  for (uint32_t i = 0; i < all.n && r == 0; i++)
-    r = mend_l1 (m, NULL, all.v[i].l1_offset, all.v[i].l1_size, changed, err);
-  qcow2_snapshots_free (&all);
-  return r;
+  return qcow2_repair_edit_l1 (m->c, mend_l1_entry, m, changed, err);
 }
 
 int
 qcow2_repair_entries (struct qcow2_checker *c, struct img_check *out, unsigned flags,
                       bool *changed, struct img_error *err)
 {
-  struct mender m = { .c = c, .q = c->q };
+  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL };
+  struct mender m = { .c = c, .q = c->q, .z = &z };
+  int r = 0;
   (void) out, (void) flags;
   if (!c->entries_wrong)
     return 0;
-  int r = mend_tables (&m, changed, err);
+  if (!z.made) {
+    r = walk (&m, changed, err);
+    if (r == 0)
+      r = qcow2_zeroes_make (&z, c, changed, err);
+  }
   if (r == 0)
-    r = mend_l1_tables (&m, changed, err);
+    r = walk (&m, changed, err);
+  c->out = NULL;
+  qcow2_zeroes_release (&z);
   free (m.plain);
   return r;
 }

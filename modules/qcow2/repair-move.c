@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* repair-move.c - L2 tables with entries that cannot be right, in clusters that are something else,
- * too (spec section "Cluster mapping").
+/* repair-move.c - L2 tables with entries or flags that cannot be right, in clusters that are
+ * something else, too (spec section "Cluster mapping").
  *
  * Owns: mended copies of them in new space, whose refcounts are there before the L1 entries name
  * them.  What else the old cluster is stays as it is.  Refuses: more than a cap at a time, which
- * the next repair goes on with; L1 tables that are something else themselves.
+ * the next repair goes on with; L1 tables that are something else themselves, which are
+ * repair-l1.c's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +23,38 @@ struct moves {
   uint8_t *bytes; /* a cluster each */
   uint64_t room;  /* clusters there */
   uint64_t to;
+  uint32_t cluster_bits;
 };
 
 /* ---- what ---- */
 
+/* COPIED flags of the table in C->buf will not follow from the refcounts as they will be. */
+static bool
+has_wrong_flags (const struct qcow2_checker *c, const struct qcow2_l2_ref *ref)
+{
+  const struct qcow2 *q = c->q;
+  if (ref->active == 0 || (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE))
+    return false;
+  for (uint32_t i = 0; i < 1u << q->l2_bits; i++) {
+    uint64_t entry = be64_get (c->buf + (size_t) i * q->l2_entry_size);
+    uint64_t host = entry & QCOW2_OFFSET_MASK;
+    enum qcow2_kind kind = qcow2_entry_kind (q, entry);
+    if ((kind == QCOW2_NORMAL || kind == QCOW2_ZERO_ALLOC)
+        && !qcow2_check_past (c, host, q->cluster_size)
+        && (qcow2_count_get (c, host >> q->cluster_bits) == 1) != ((entry & QCOW2_COPIED) != 0))
+      return true;
+  }
+  return false;
+}
+
 /* The table that REF names, in C->buf, if it needs mending. */
 static int
 add (struct qcow2_checker *c, struct moves *m, const struct qcow2_l2_ref *ref,
-     struct img_error *err)
+     struct qcow2_zeroes *z, struct img_error *err)
 {
   uint64_t size = c->q->cluster_size;
   uint32_t lo, hi;
-  if (!qcow2_repair_table (c, ref, c->buf, &lo, &hi))
+  if (!qcow2_repair_table (c, ref, c->buf, z, &lo, &hi) && !has_wrong_flags (c, ref))
     return 0;
   if (m->from.n == m->room) {
     uint64_t room = m->room ? m->room * 2 : 1;
@@ -50,7 +71,7 @@ add (struct qcow2_checker *c, struct moves *m, const struct qcow2_l2_ref *ref,
 }
 
 static int
-gather (struct qcow2_checker *c, struct moves *m, struct img_error *err)
+gather (struct qcow2_checker *c, struct moves *m, struct qcow2_zeroes *z, struct img_error *err)
 {
   struct qcow2 *q = c->q;
   for (size_t i = 0; i < c->n_l2 && (m->from.n + 1) << q->cluster_bits <= MOST_BYTES; i++) {
@@ -59,7 +80,7 @@ gather (struct qcow2_checker *c, struct moves *m, struct img_error *err)
         || qcow2_check_hole (c, ref->offset) >= ref->offset + q->cluster_size)
       continue;
     if (qcow2_check_read (c, c->buf, q->cluster_size, ref->offset, err) < 0
-        || add (c, m, ref, err) < 0)
+        || add (c, m, ref, z, err) < 0)
       return -1;
   }
   return 0;
@@ -67,12 +88,13 @@ gather (struct qcow2_checker *c, struct moves *m, struct img_error *err)
 
 /* ---- L1 tables ---- */
 
-/* What becomes of an L1 entry. */
-static uint64_t
-moved (const struct qcow2 *q, const struct moves *m, uint64_t entry)
+static int
+relink (void *arg, struct qcow2_l1_entry *e, struct img_error *err)
 {
-  uint64_t offset = entry & QCOW2_OFFSET_MASK;
+  const struct moves *m = arg;
+  uint64_t offset = e->word & QCOW2_OFFSET_MASK;
   size_t lo = 0, hi = m->from.n;
+  (void) err;
   while (lo < hi) {
     size_t mid = lo + (hi - lo) / 2;
     if (m->from.v[mid] < offset)
@@ -80,66 +102,29 @@ moved (const struct qcow2 *q, const struct moves *m, uint64_t entry)
     else
       hi = mid;
   }
-  if (lo == m->from.n || m->from.v[lo] != offset)
-    return entry;
-  return (m->to + ((uint64_t) lo << q->cluster_bits)) | (m->times.v[lo] == 1 ? QCOW2_COPIED : 0);
-}
-
-/* L1: the table at OFFSET as it is in memory, if it is. */
-static int
-relink (struct qcow2_checker *c, const struct moves *m, uint64_t *l1, uint64_t offset,
-        uint32_t size, struct img_error *err)
-{
-  struct qcow2 *q = c->q;
-  uint64_t bytes = (uint64_t) size * 8;
-  if (!img_within (offset, bytes, c->file_size))
-    return 0; /* entries that nobody wrote; past the counters, too */
-  for (uint64_t done = 0, part; done < bytes; done += part) {
-    bool changed = false;
-    part = img_min (bytes - done, q->cluster_size);
-    if (qcow2_count_get (c, (offset + done) >> q->cluster_bits) != 1)
-      continue; /* it is something else, too */
-    if (qcow2_check_read (c, c->buf, part, offset + done, err) < 0)
-      return -1;
-    for (uint64_t i = 0; i < part; i += 8) {
-      uint64_t entry = be64_get (c->buf + i), now = moved (q, m, entry);
-      be64_put (c->buf + i, now);
-      changed |= now != entry;
-      if (l1 && now != entry)
-        l1[(done + i) / 8] = now;
-    }
-    if (changed && qcow2_repair_write (q, c->buf, part, offset + done, err) < 0)
-      return -1;
-  }
+  if (lo < m->from.n && m->from.v[lo] == offset)
+    e->word = (m->to + ((uint64_t) lo << m->cluster_bits))
+              | (m->times.v[lo] == 1 ? QCOW2_COPIED : 0);
   return 0;
-}
-
-static int
-relink_all (struct qcow2_checker *c, const struct moves *m, struct img_error *err)
-{
-  struct qcow2 *q = c->q;
-  struct qcow2_snapshots all;
-  if (relink (c, m, q->l1, q->h.l1_offset, q->h.l1_size, err) < 0)
-    return -1;
-  if (c->snapshots_wrong)
-    return 0;
-  int r = qcow2_snapshots_read (q, &all, err);
-  for (uint32_t i = 0; i < all.n && r == 0; i++)
-    r = relink (c, m, NULL, all.v[i].l1_offset, all.v[i].l1_size, err);
-  qcow2_snapshots_free (&all);
-  return r;
 }
 
 int
 qcow2_repair_move (struct qcow2_checker *c, struct img_check *out, unsigned flags, bool *changed,
                    struct img_error *err)
 {
-  struct moves m = { 0 };
+  struct moves m = { .cluster_bits = c->q->cluster_bits };
+  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL };
   struct img_check silent;
   (void) out, (void) flags;
-  if (!c->entries_wrong)
+  if (!c->entries_wrong && !c->copied_wrong)
     return 0;
-  int r = gather (c, &m, err);
+  int r = gather (c, &m, &z, err);
+  if (r == 0 && !z.made) {
+    m.from.n = m.times.n = 0;
+    r = qcow2_zeroes_make (&z, c, changed, err);
+    if (r == 0)
+      r = gather (c, &m, &z, err);
+  }
   if (r == 0 && m.from.n > 0) {
     *changed = true;
     r = qcow2_repair_put (c, m.bytes, (uint64_t) m.from.n << c->q->cluster_bits, m.times.v, &m.to,
@@ -147,9 +132,10 @@ qcow2_repair_move (struct qcow2_checker *c, struct img_check *out, unsigned flag
     if (r == 0)
       r = qcow2_repair_look (c, c->q, &silent, err);
     if (r == 0)
-      r = relink_all (c, &m, err);
-    c->out = NULL;
+      r = qcow2_repair_edit_l1 (c, relink, &m, changed, err);
   }
+  c->out = NULL;
+  qcow2_zeroes_release (&z);
   free (m.bytes);
   img_vec_free (&m.from);
   img_vec_free (&m.times);

@@ -182,9 +182,11 @@ qcow2_repair_rebuild (struct qcow2_checker *c, struct img_error *err)
 {
   struct rebuild r = { .c = c, .limit = img_max (c->n_clusters, c->end) };
   int result = -1;
+  if (qcow2_check_uncount (c, err) < 0)
+    return -1;
   if (qcow2_count_get (c, 0) != 1) /* the header is something else, too */
     return 0;
-  if (qcow2_check_uncount (c, err) == 0 && find_needed (&r, err) == 0 && plan (&r, err) == 0)
+  if (find_needed (&r, err) == 0 && plan (&r, err) == 0)
     result = write_all (&r, err);
   free (r.needed);
   free (r.table);

@@ -5,7 +5,8 @@
  * Owns: the blocks that are there, changed in place: first those up that are too low, and when that
  * is on disk those down that are too high.  Where a block is missing or cannot be trusted all
  * refcounts are made anew, by repair-rebuild.c.  And new space for what is moved.  Refuses: counts
- * that their width cannot hold; those get the largest number there is.
+ * that their width cannot hold, which repair-split.c leaves none of; those get the largest number
+ * there is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -102,22 +103,23 @@ qcow2_repair_refcounts (struct qcow2_checker *c, unsigned flags, struct img_erro
 /* ---- new space ---- */
 
 int
-qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
-                  const uint32_t *times, uint64_t *offset, struct img_error *err)
+qcow2_repair_take (struct qcow2_checker *c, uint64_t n, uint64_t *offset, struct img_error *err)
 {
   struct qcow2 *q = c->q;
-  struct img_check silent;
-  uint64_t first, n = img_div_up (length, q->cluster_size);
-  *offset = 0;
-  if (n == 0)
-    return 0;
+  uint64_t first;
   if (qcow2_repair_place (c, n, &first, err) < 0)
     return -1;
   *offset = first << q->cluster_bits;
-  uint64_t end = *offset + (n << q->cluster_bits);
-  if (img_resize (q->file, end, IMG_PREALLOC_OFF, 0, err) < 0
-      || img_pwrite (q->file, bytes, length, *offset, 0, err) < 0
-      || qcow2_barrier (q, err) < 0 || qcow2_repair_look (c, q, &silent, err) < 0)
+  return img_resize (q->file, *offset + (n << q->cluster_bits), IMG_PREALLOC_OFF, 0, err);
+}
+
+int
+qcow2_repair_own (struct qcow2_checker *c, uint64_t offset, uint64_t n, const uint32_t *times,
+                  struct img_error *err)
+{
+  struct img_check silent;
+  uint64_t first = offset >> c->q->cluster_bits;
+  if (qcow2_barrier (c->q, err) < 0 || qcow2_repair_look (c, c->q, &silent, err) < 0)
     return -1;
   for (uint64_t i = 0; i < n; i++)
     if (qcow2_count_add (c, first + i, 1, times ? times[i] : 1, err) < 0)
@@ -126,5 +128,42 @@ qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
   c->low = c->incomplete = true; /* nothing goes down yet */
   int r = qcow2_repair_refcounts (c, IMG_REPAIR_ERRORS, err);
   c->out = NULL;
-  return r < 0 ? -1 : qcow2_barrier (q, err);
+  return r < 0 ? -1 : qcow2_barrier (c->q, err);
+}
+
+int
+qcow2_repair_put (struct qcow2_checker *c, const void *bytes, uint64_t length,
+                  const uint32_t *times, uint64_t *offset, struct img_error *err)
+{
+  uint64_t n = img_div_up (length, c->q->cluster_size);
+  *offset = 0;
+  if (n == 0)
+    return 0;
+  if (qcow2_repair_take (c, n, offset, err) < 0
+      || img_pwrite (c->q->file, bytes, length, *offset, 0, err) < 0)
+    return -1;
+  return qcow2_repair_own (c, *offset, n, times, err);
+}
+
+/* ---- more references than a refcount can count ---- */
+
+uint64_t
+qcow2_repair_most (const struct qcow2_checker *c, uint64_t cluster)
+{
+  unsigned order = c->q->h.refcount_order;
+  if (cluster == 0) /* the header */
+    return 1;
+  return order == 6 ? UINT64_MAX : (UINT64_C (1) << (1u << order)) - 1;
+}
+
+bool
+qcow2_repair_excess (const struct qcow2_checker *c)
+{
+  for (uint64_t i = 0; i < limit (c); i++) {
+    if (c->chunks[i >> QCOW2_CHUNK_BITS].counts == NULL)
+      i |= QCOW2_CHUNK - 1;
+    else if (qcow2_count_get (c, i) > qcow2_repair_most (c, i))
+      return true;
+  }
+  return false;
 }
