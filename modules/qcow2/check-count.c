@@ -135,9 +135,14 @@ qcow2_count_add (struct qcow2_checker *c, uint64_t first, uint64_t n, uint64_t t
   return 0;
 }
 
+/* Only those matter that new space could come to lie under. */
 void
 qcow2_count_past (struct qcow2_checker *c, uint64_t first, uint64_t n)
 {
+  struct qcow2_past *last = c->n_past ? &c->past[c->n_past - 1] : NULL;
+  if (first >= c->n_clusters + QCOW2_MAX_NEW
+      || (last && first >= last->first && first + n <= last->first + last->n))
+    return;
   if (c->past == NULL)
     c->past = malloc (QCOW2_MAX_PAST * sizeof *c->past);
   if (c->past == NULL)
@@ -169,6 +174,8 @@ bool
 qcow2_check_past (const struct qcow2_checker *c, uint64_t offset, uint64_t length)
 {
   uint64_t end;
+  if (length == 0)
+    return false;
   return !img_add (offset, length, &end)
          || (end > c->file_size && end - c->file_size >= c->q->cluster_size);
 }

@@ -52,7 +52,6 @@ check_l1_tables (struct qcow2_checker *c, const struct qcow2_snapshot **v, uint3
   uint32_t times;
   qsort (v, n, sizeof (struct qcow2_snapshot *), qcow2_snapshots_by_l1);
   for (uint32_t i = 0; i < n; i += times) {
-    uint64_t before = c->n_past;
     for (times = 1; i + times < n && qcow2_snapshots_by_l1 (&v[i], &v[i + times]) == 0;)
       times++;
     work += (uint64_t) v[i]->l1_size * 8;
@@ -64,7 +63,7 @@ check_l1_tables (struct qcow2_checker *c, const struct qcow2_snapshot **v, uint3
     }
     if (qcow2_check_l1 (c, v[i]->l1_offset, v[i]->l1_size, false, times, err) < 0)
       return -1;
-    c->snapshots_wrong |= c->n_past != before;
+    c->snapshots_wrong |= qcow2_check_past (c, v[i]->l1_offset, (uint64_t) v[i]->l1_size * 8);
   }
   return 0;
 }
@@ -96,10 +95,10 @@ qcow2_check_snapshots (struct qcow2_checker *c, struct img_error *err)
 static int
 check_bitmap (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_error *err)
 {
-  uint64_t bytes = (uint64_t) b->table_size * 8, before = c->n_past;
+  uint64_t bytes = (uint64_t) b->table_size * 8;
   if (qcow2_count_region (c, b->table_offset, bytes, 1, err) < 0)
     return -1;
-  c->incomplete |= c->n_past != before;
+  c->incomplete |= qcow2_check_past (c, b->table_offset, bytes);
   if (qcow2_check_hole (c, b->table_offset) >= b->table_offset + bytes)
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {

@@ -201,10 +201,10 @@ int
 qcow2_check_reftable (struct qcow2_checker *c, struct img_error *err)
 {
   const struct qcow2 *q = c->q;
-  uint64_t before = c->n_past, n = q->h.reftable_clusters;
+  uint64_t n = q->h.reftable_clusters;
   if (qcow2_count_region (c, q->h.reftable_offset, n << q->cluster_bits, 1, err) < 0)
     return -1;
-  c->structure_wrong |= c->n_past != before;
+  c->structure_wrong |= qcow2_check_past (c, q->h.reftable_offset, n << q->cluster_bits);
   for (uint32_t i = 0; i < c->n_reftable; i++) {
     if (counts (c, c->reftable[i])
         && qcow2_count_region (c, c->reftable[i], q->cluster_size, 1, err) < 0)

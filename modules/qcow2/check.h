@@ -39,7 +39,7 @@ struct qcow2_l2_ref {
   uint32_t active; /* index plus 1 in the active L1 table; 0: snapshots only */
 };
 
-/* Clusters past the end of the file that something refers to. */
+/* Clusters past the end of the file, but not far, that something refers to. */
 struct qcow2_past {
   uint64_t first, n;
 };
@@ -75,7 +75,10 @@ struct qcow2_checker {
   unsigned mend; /* check-copied.c: IMG_REPAIR_* */
   uint64_t mended;
 };
-enum { QCOW2_MAX_PAST = 4096 };
+enum {
+  QCOW2_MAX_PAST = 4096,
+  QCOW2_MAX_NEW = 1 << 22 /* clusters that a repair may put behind the end of the file */
+};
 
 /* ---- check.c ---- */
 

@@ -42,7 +42,8 @@ qcow2_repair_place (struct qcow2_checker *c, uint64_t n, uint64_t *first, struct
   for (size_t i = 0; i < c->n_past; i++)
     if (c->past[i].first < *first + n && c->past[i].first + c->past[i].n > *first)
       *first = c->past[i].first + c->past[i].n;
-  if (*first + n > (QCOW2_OFFSET_MASK >> c->q->cluster_bits))
+  if (*first + n > (QCOW2_OFFSET_MASK >> c->q->cluster_bits)
+      || *first + n > c->n_clusters + QCOW2_MAX_NEW)
     return img_error_set (err, EFBIG, _("the image file cannot be that large"));
   return 0;
 }
