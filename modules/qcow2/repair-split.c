@@ -32,7 +32,7 @@ struct split {
   uint64_t to;        /* where the copies are */
   bool apply, tables; /* the second walk; these are L2 tables */
   bool dropped;       /* an entry changes that needs no copy */
-  uint64_t done;      /* bytes, in all rounds */
+  uint64_t done, most; /* bytes, in all rounds */
 };
 
 /* ---- what ---- */
@@ -62,7 +62,7 @@ static int
 give_copy (struct split *m, uint64_t offset, uint64_t length, uint32_t times, uint64_t *to,
            struct img_error *err)
 {
-  uint64_t n = img_div_up (length, m->q->cluster_size), most;
+  uint64_t n = img_div_up (length, m->q->cluster_size);
   struct copy copy = { offset, length, m->times.n };
   *to = 0;
   if (m->apply) {
@@ -74,11 +74,8 @@ give_copy (struct split *m, uint64_t offset, uint64_t length, uint32_t times, ui
     *to = m->to + (made->at << m->q->cluster_bits);
     return lose (m, offset, length, times, err);
   }
-  if (!img_mul (m->c->file_size, TIMES_FILE, &most) || !img_add (most, FREE_BYTES, &most))
-    most = UINT64_MAX;
   uint64_t round = (m->times.n + n) << m->q->cluster_bits;
-  if (times > qcow2_repair_most (m->c, 1) || round > img_max (ROUND_BYTES, n << m->q->cluster_bits)
-      || m->done + round > most)
+  if (times > qcow2_repair_most (m->c, 1) || round > ROUND_BYTES || m->done + round > m->most)
     return 0;
   if (img_vec_push (&m->copies, copy) < 0)
     return img_error_set (err, ENOMEM, _("out of memory"));
@@ -292,6 +289,8 @@ qcow2_repair_split (struct qcow2_checker *c, struct img_check *out, unsigned fla
                                 " they are: copies of them need the key of the image."));
     return 0;
   }
+  if (!img_mul (c->file_size, TIMES_FILE, &m.most) || !img_add (m.most, FREE_BYTES, &m.most))
+    m.most = UINT64_MAX;
   *changed = true;
   while (r == 0 && more)
     r = go_round (&m, &more, err);

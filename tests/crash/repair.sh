@@ -31,3 +31,15 @@ for opts in cluster_size=512 cluster_size=4k,refcount_bits=1 cluster_size=4k,ref
       "img-check -q -r leaks t.qcow2; [ \$? -lt 4 ]" t.qcow2
   done
 done
+
+# Each class that needs new space, of the golden images.
+mkimg=$top_builddir/tests/images/mkimg
+[ ! -x "$top_builddir/tests/images/.libs/mkimg" ] || mkimg=$top_builddir/tests/images/.libs/mkimg
+for case in data-past-end-backing-v2 header-is-data l1-half-backing l1-is-data l1-past-end-backing \
+  l2-is-l1 l2-past-end-backing-v2 refcount-1-bit refcount-2-bits snapshot-l1-is-data; do
+  for spec in "$top_srcdir/tests/images/qcow2/$case"/*.spec; do
+    name=${spec##*/}
+    "$mkimg" "$spec" "${name%.spec}" || exit 99
+  done
+  crash "repair of all, $case" -W x.qcow2 "img-check -q -r all x.qcow2" x.qcow2
+done
