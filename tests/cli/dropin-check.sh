@@ -82,6 +82,13 @@ repair_same "-r all, refcount too low, JSON" corrupt.qcow2 -r all --output=json
 repair_same "-r all, both" worse.qcow2 -r all
 repair_same "-r all, no refcount block" block.qcow2 -r all
 
+qemu-img create -q -f vdi d.vdi 4M
+for how in leaks all; do
+  same "-r $how, a format that nobody repairs" check -r $how d.vdi
+done
+run_fails "natively: no repair" 63 img-check -r all d.vdi
+is "$err" "img-check: d.vdi: VDI images cannot be repaired" "natively: says so"
+
 # Natively every counter is printed.
 capture img-check --output=json fresh.qcow2
 is "$rc" 0 "natively: a whole image"

@@ -108,7 +108,11 @@ hurt (const char *seed, const char *name)
     if (word (&m, reftable + i * 8))
       add_table (&m, word (&m, reftable + i * 8), m.cluster / 8);
   for (uint64_t i = any (6) + 1; i > 0 && m.n > 0; i--) {
-    uint64_t at = m.places[any (m.n)], was = word (&m, at), now = damaged (&m, was);
+    uint64_t at = m.places[any (m.n)];
+    bool l1 = any (12) == 0; /* where the header says that the L1 table is */
+    at = l1 ? 40 : at;
+    uint64_t was = word (&m, at), now = l1 ? any (m.size / m.cluster + 3) * m.cluster
+                                           : damaged (&m, was);
     uint8_t b[8];
     be64_put (b, now);
     printf ("# 0x%" PRIx64 ": %016" PRIx64 " -> %016" PRIx64 "\n", at, was, now);

@@ -24,6 +24,8 @@ make_image () {
   case $how in
     compressed) qemu-img create -q -f raw r.raw 1M && qemu-io -f raw -c 'write -P 5 0 700k' r.raw >/dev/null &&
       img-convert -c -f raw -O qcow2 -o "$options" r.raw base.qcow2 ;;
+    backed) qemu-img create -q -f raw below.raw 1M && qemu-io -f raw -c 'write -P 9 0 1M' below.raw >/dev/null &&
+      qemu-img create -q -f qcow2 -b below.raw -F raw -o "$options" base.qcow2 && fill base.qcow2 "$options" ;;
     ours) img-create -q -f qcow2 -o "$options" base.qcow2 1M && fill base.qcow2 "$options" ;;
     *) qemu-img create -q -f qcow2 -o "$options" base.qcow2 1M && fill base.qcow2 "$options" ;;
   esac
@@ -67,14 +69,33 @@ peer cluster_size=64k
 peer cluster_size=512
 peer cluster_size=4k,refcount_bits=1
 peer cluster_size=4k,refcount_bits=8
+peer cluster_size=4k,refcount_bits=2
 peer cluster_size=1k,refcount_bits=64
 peer cluster_size=2M
 peer compat=0.10,cluster_size=4k
 peer extended_l2=on,cluster_size=16k
 peer lazy_refcounts=on,cluster_size=4k
 peer cluster_size=4k,data_file=d.raw
+backed cluster_size=4k
+backed extended_l2=on,cluster_size=16k
+backed compat=0.10,cluster_size=1k
 ours cluster_size=4k,refcount_bits=32
 ours cluster_size=4k
 compressed cluster_size=4k
 compressed cluster_size=64k,compression_type=zstd
 END
+
+# A program that writes refcounts late and dies leaves an image dirty.  Who opens it for writing
+# repairs it first.
+img-create -q -f qcow2 -o lazy_refcounts=on,cluster_size=4k dirty.qcow2 1M
+qemu-io -c 'write -P 1 0 200k' -c 'write -P 2 300k 90k' -c flush -c abort dirty.qcow2 >/dev/null 2>&1
+is "$(img-info --output=json dirty.qcow2 | grep -c '"dirty-flag": true')" 1 "left dirty by qemu-io"
+run_fails "its refcounts are not on disk" 2 img-check -q dirty.qcow2
+cp dirty.qcow2 theirs.qcow2
+printf 'x%.0s' 1 2 3 4 >x
+run_ok "opened for writing" img-dd conv=notrunc if=x of=dirty.qcow2 bs=4 seek=200000 -O qcow2
+qemu-io -c 'write -P 0x78 800000 4' theirs.qcow2 >/dev/null 2>&1
+run_ok "clean for us" img-check -q dirty.qcow2
+run_ok "clean for the peer" qemu-img check -q dirty.qcow2
+run_ok "reads as what the peer made of it" img-compare dirty.qcow2 theirs.qcow2
+is "$(img-info --output=json dirty.qcow2 | grep -c '"dirty-flag": true')" 0 "is not dirty any more"
