@@ -23,6 +23,7 @@ struct mender {
   struct qcow2_zeroes *z; /* for this walk or the next: repair-zero.c */
   uint32_t times;         /* that L1 entries name the table */
   bool active;            /* one of the active L1 table does */
+  bool lost;              /* what the entry was for */
   uint8_t *plain; /* a cluster, to see whether a stream can be read; made when needed */
 };
 
@@ -32,6 +33,7 @@ struct mender {
 static void
 make_zero (struct mender *m, struct entry *e, uint64_t what)
 {
+  m->lost = true;
   if (m->q->extended) {
     e->word = 0;
     e->bitmap = (what | e->bitmap >> 32) << 32;
@@ -42,6 +44,7 @@ make_zero (struct mender *m, struct entry *e, uint64_t what)
   } else {
     uint64_t word = qcow2_zeroes_entry (m->z, m->q, m->times, m->active);
     e->word = word ? word : e->word;
+    m->lost = word;
   }
 }
 
@@ -127,6 +130,9 @@ mend_table (struct mender *m, const struct qcow2_l2_ref *ref, uint8_t *table, ui
       mend_standard (m, &e, guest);
     else
       mend_absent (m, &e);
+    if (m->lost && guest != UINT64_MAX)
+      qcow2_zeroes_lost (m->z, q, guest, q->cluster_size);
+    m->lost = false;
     if (e.word == was.word && e.bitmap == was.bitmap)
       continue;
     be64_put (p, e.word);
@@ -184,9 +190,13 @@ mend_l1_entry (void *arg, struct qcow2_l1_entry *e, struct img_error *err)
   if (offset && !(offset & (m->q->cluster_size - 1))
       && !qcow2_check_past (m->c, offset, m->q->cluster_size)) {
     now = e->word & (QCOW2_OFFSET_MASK | QCOW2_COPIED);
-  } else if (offset && e->index < e->used && m->q->h.backing_name) {
-    now = qcow2_zeroes_table (m->z, m->q);
-    now = now ? now | (e->active ? QCOW2_COPIED : 0) : e->word;
+  } else if (offset && e->index < e->used) {
+    unsigned bits = m->q->cluster_bits + m->q->l2_bits;
+    uint64_t table = m->q->h.backing_name ? qcow2_zeroes_table (m->z, m->q) : 0;
+    if (m->q->h.backing_name)
+      now = table ? table | (e->active ? QCOW2_COPIED : 0) : e->word;
+    if (e->active && now != e->word)
+      qcow2_zeroes_lost (m->z, m->q, e->index << bits, UINT64_C (1) << bits);
   }
   if (m->z->made)
     e->word = now;
@@ -205,10 +215,10 @@ int
 qcow2_repair_entries (struct qcow2_checker *c, struct img_check *out, unsigned flags,
                       bool *changed, struct img_error *err)
 {
-  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL };
+  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL, .out = out };
   struct mender m = { .c = c, .q = c->q, .z = &z };
   int r = 0;
-  (void) out, (void) flags;
+  (void) flags;
   if (!c->entries_wrong)
     return 0;
   if (!z.made) {

@@ -42,36 +42,21 @@ point_to (struct qcow2 *q, uint64_t offset, struct img_error *err)
   return qcow2_barrier (q, err);
 }
 
-/* What became of the lost entries [FIRST, END). */
-static void
-tell (struct qcow2_checker *c, struct img_check *out, uint64_t first, uint64_t end)
-{
-  const struct qcow2 *q = c->q;
-  unsigned bits = q->cluster_bits + q->l2_bits;
-  uint64_t to = img_min (end << bits, q->h.size);
-  if (first << bits < to)
-    img_check_say (out, true, _("The L1 table lies past the end of the file: what was at guest"
-                                " offsets 0x%" PRIx64 " to 0x%" PRIx64
-                                " is lost and reads as zero."), first << bits, to);
-}
-
-/* The entries that are there, and in the place of others tables that are all zero where a backing
- * file would show through.  Not enough of these: 1. */
+/* In the place of entries [FIRST, END), which are lost, come tables that are all zero where a
+ * backing file would show through.  Not enough of these: 1. */
 static int
-replace_lost (struct qcow2_checker *c, uint64_t first, uint64_t end, uint64_t *l1, bool *changed,
-              struct img_error *err)
+replace_lost (struct qcow2_checker *c, struct qcow2_zeroes *z, uint64_t first, uint64_t end,
+              uint64_t *l1, bool *changed, struct img_error *err)
 {
-  struct qcow2_zeroes z = { .made = false };
   int r = 0;
   for (uint64_t i = first; i < end; i++)
-    qcow2_zeroes_table (&z, c->q);
-  if (z.n_tables < end - first)
+    qcow2_zeroes_table (z, c->q);
+  if (z->n_tables < end - first)
     r = 1;
-  else if (qcow2_zeroes_make (&z, c, changed, err) < 0)
+  else if (qcow2_zeroes_make (z, c, changed, err) < 0)
     r = -1;
   for (uint64_t i = first; r == 0 && i < end; i++)
-    l1[i] = qcow2_zeroes_table (&z, c->q) | QCOW2_COPIED;
-  qcow2_zeroes_release (&z);
+    l1[i] = qcow2_zeroes_table (z, c->q) | QCOW2_COPIED;
   return r;
 }
 
@@ -88,34 +73,62 @@ find_lost (const struct qcow2_checker *c, uint64_t *first, uint64_t *end)
     *first = img_min (there / 8, *end);
 }
 
+/* The new table, with the entries at L1. */
 static int
-move_active (struct qcow2_checker *c, struct img_check *out, bool *changed, struct img_error *err)
+write_active (struct qcow2_checker *c, const uint64_t *l1, struct img_error *err)
 {
   struct qcow2 *q = c->q;
-  uint64_t bytes = (uint64_t) q->l1_size * 8, first, end, offset;
-  if (bytes == 0 || (!qcow2_check_past (c, q->h.l1_offset, bytes)
-                     && is_alone (c, q->h.l1_offset, q->l1_size, 1)))
-    return 0;
-  find_lost (c, &first, &end);
-  IMG_CLEANUP (free) uint64_t *l1 = malloc (bytes);
+  uint64_t bytes = (uint64_t) q->l1_size * 8, offset;
   IMG_CLEANUP (free) uint8_t *table = malloc (bytes);
-  if (l1 == NULL || table == NULL)
+  if (table == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
-  memcpy (l1, q->l1, bytes);
-  int r = q->h.backing_name ? replace_lost (c, first, end, l1, changed, err) : 0;
-  if (r > 0)
-    img_check_say (out, true, _("The L1 table is not repaired: it would take too many L2 tables to"
-                                " keep the backing file from showing through."));
-  if (r != 0)
-    return r > 0 ? 0 : -1;
   for (uint32_t i = 0; i < q->l1_size; i++)
     be64_put (table + (size_t) i * 8, l1[i]);
-  *changed = true;
   if (qcow2_repair_put (c, table, bytes, NULL, &offset, err) < 0 || point_to (q, offset, err) < 0)
     return -1;
   memcpy (q->l1, l1, bytes);
-  tell (c, out, first, end);
   return 0;
+}
+
+static int
+renew_active (struct qcow2_checker *c, struct qcow2_zeroes *z, bool *changed,
+              struct img_error *err)
+{
+  struct qcow2 *q = c->q;
+  unsigned bits = q->cluster_bits + q->l2_bits;
+  uint64_t first, end;
+  int r = 0;
+  find_lost (c, &first, &end);
+  IMG_CLEANUP (free) uint64_t *l1 = malloc ((uint64_t) q->l1_size * 8);
+  if (l1 == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  memcpy (l1, q->l1, (uint64_t) q->l1_size * 8);
+  if (q->h.backing_name)
+    r = replace_lost (c, z, first, end, l1, changed, err);
+  if (r > 0)
+    img_check_say (z->out, true, _("The L1 table is not repaired: it would take too many L2 tables"
+                                   " to keep the backing file from showing through."));
+  if (r != 0)
+    return r > 0 ? 0 : -1;
+  *changed = true;
+  if (write_active (c, l1, err) < 0)
+    return -1;
+  if (first < end)
+    qcow2_zeroes_lost (z, q, first << bits, (end - first) << bits);
+  return 0;
+}
+
+static int
+move_active (struct qcow2_checker *c, struct img_check *out, bool *changed, struct img_error *err)
+{
+  const struct qcow2 *q = c->q;
+  struct qcow2_zeroes z = { .made = q->h.backing_name == NULL, .out = out };
+  if (q->l1_size == 0 || (!qcow2_check_past (c, q->h.l1_offset, (uint64_t) q->l1_size * 8)
+                          && is_alone (c, q->h.l1_offset, q->l1_size, 1)))
+    return 0;
+  int r = renew_active (c, &z, changed, err);
+  qcow2_zeroes_release (&z);
+  return r;
 }
 
 /* ---- those of snapshots ---- */

@@ -113,9 +113,9 @@ qcow2_repair_move (struct qcow2_checker *c, struct img_check *out, unsigned flag
                    struct img_error *err)
 {
   struct moves m = { .cluster_bits = c->q->cluster_bits };
-  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL };
+  struct qcow2_zeroes z = { .made = c->q->h.backing_name == NULL, .out = out };
   struct img_check silent;
-  (void) out, (void) flags;
+  (void) flags;
   int r = gather (c, &m, &z, err);
   if (r == 0 && !z.made) {
     m.from.n = m.times.n = 0;

@@ -7,16 +7,21 @@
  *
  * Owns: how many there must be, by two walks: the first only asks; qcow2_zeroes_make puts what was
  * asked for into new space, with its refcounts; the second walk, which must be as the first, gets
- * it.  Refuses: more than a cap; clusters of zeroes for encrypted images.  What gets nothing stays
+ * it.  And it tells what is lost of the active state.  Refuses: more than a cap; clusters of zeroes for encrypted images.  What gets nothing stays
  * as it is.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "repair.h"
 #include "write.h"
 
-enum { MOST_BYTES = 256 << 20, MOST_TIMES = 65535 /* refcounts of version 2 */ };
+enum {
+  MOST_BYTES = 256 << 20,
+  MOST_TIMES = 65535, /* refcounts of version 2 */
+  MAX_SAID = 1000     /* lines */
+};
 
 static bool
 needs_clusters (const struct qcow2 *q)
@@ -138,8 +143,35 @@ qcow2_zeroes_make (struct qcow2_zeroes *z, struct qcow2_checker *c, bool *change
   return qcow2_repair_look (c, q, &silent, err);
 }
 
+/* ---- what was lost ---- */
+
+static void
+say_lost (struct qcow2_zeroes *z)
+{
+  if (z->lost == z->lost_end || z->n_said++ > MAX_SAID)
+    return;
+  if (z->n_said > MAX_SAID)
+    img_check_say (z->out, true, _("More is lost than is shown."));
+  else
+    img_check_say (z->out, true, _("What was at guest offsets 0x%" PRIx64 " to 0x%" PRIx64
+                                   " is lost and reads as zero."), z->lost, z->lost_end);
+}
+
+void
+qcow2_zeroes_lost (struct qcow2_zeroes *z, const struct qcow2 *q, uint64_t guest, uint64_t length)
+{
+  if (!z->made || guest >= q->h.size)
+    return;
+  if (guest != z->lost_end) {
+    say_lost (z);
+    z->lost = guest;
+  }
+  z->lost_end = guest + img_min (length, q->h.size - guest);
+}
+
 void
 qcow2_zeroes_release (struct qcow2_zeroes *z)
 {
+  say_lost (z);
   img_vec_free (&z->times);
 }

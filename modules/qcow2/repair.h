@@ -46,6 +46,8 @@ struct qcow2_zeroes {
   uint32_t left; /* references that the one before may still have */
   uint64_t n_tables, next_table;
   uint64_t clusters, tables; /* file offsets */
+  struct img_check *out;     /* is told what is lost */
+  uint64_t lost, lost_end, n_said;
 };
 /* Version 2: an L2 entry, in a table that TIMES L1 entries name, ACTIVE ones too.  0: none. */
 uint64_t qcow2_zeroes_entry (struct qcow2_zeroes *z, const struct qcow2 *q, uint32_t times,
@@ -55,6 +57,9 @@ uint64_t qcow2_zeroes_table (struct qcow2_zeroes *z, const struct qcow2 *q);
 /* Makes what was counted.  C has been looked at again. */
 int qcow2_zeroes_make (struct qcow2_zeroes *z, struct qcow2_checker *c, bool *changed,
                        struct img_error *err);
+/* In the second walk: what was at GUEST is lost. */
+void qcow2_zeroes_lost (struct qcow2_zeroes *z, const struct qcow2 *q, uint64_t guest,
+                        uint64_t length);
 void qcow2_zeroes_release (struct qcow2_zeroes *z);
 
 /* ---- C has been through the passes ---- */
