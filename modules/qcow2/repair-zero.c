@@ -7,8 +7,8 @@
  *
  * Owns: how many there must be, by two walks: the first only asks; qcow2_zeroes_make puts what was
  * asked for into new space, with its refcounts; the second walk, which must be as the first, gets
- * it.  And it tells what is lost of the active state.  Refuses: more than a cap; clusters of zeroes for encrypted images.  What gets nothing stays
- * as it is.
+ * it.  And the words that tell what is lost of the active state.  Refuses: more than a cap;
+ * clusters of zeroes for encrypted images.  What gets nothing stays as it is.
  */
 #include <inttypes.h>
 #include <stdlib.h>

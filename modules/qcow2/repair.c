@@ -12,14 +12,22 @@
 #include "repair.h"
 #include "write.h"
 
-int
-qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent,
-                   struct img_error *err)
+static int
+look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent, struct img_error *err)
 {
   qcow2_checker_release (c);
   *silent = (struct img_check) { .struct_size = sizeof *silent };
   qcow2_checker_init (c, q, silent);
   return qcow2_check_run (c, err);
+}
+
+int
+qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent,
+                   struct img_error *err)
+{
+  if (look (c, q, silent, err) < 0)
+    return -1;
+  return c->failed ? img_error_set (err, EIO, _("not all of the image could be read")) : 0;
 }
 
 int
@@ -64,7 +72,7 @@ finish (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, unsigne
 {
   struct img_check silent, report = { .struct_size = sizeof report };
   uint64_t found = out->corruptions + out->check_errors, leaks = out->leaks;
-  int r = qcow2_barrier (q, err) < 0 ? -1 : qcow2_repair_look (c, q, &silent, err);
+  int r = qcow2_barrier (q, err) < 0 ? -1 : look (c, q, &silent, err);
   report.say = out->say;
   report.say_arg = out->say_arg;
   c->out = &report;

@@ -33,7 +33,7 @@ int qcow2_repair_dirty (struct qcow2 *q, struct img_error *err);
 int qcow2_repair_write (struct qcow2 *q, const void *buf, uint64_t length, uint64_t offset,
                         struct img_error *err);
 
-/* The passes again, without a word. */
+/* The passes again, without a word; fails where something cannot be read. */
 int qcow2_repair_look (struct qcow2_checker *c, struct qcow2 *q, struct img_check *silent,
                        struct img_error *err);
 

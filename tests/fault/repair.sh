@@ -32,3 +32,8 @@ poke $((l1)) '\000'
 repair_sweep repair-in-place all
 poke $((table + 4)) '\000\000\000\000'
 repair_sweep repair-rebuild all
+# A guest cluster that is the L1 table: this moves.
+cp start/x.qcow2 start/t.qcow2
+l2=$(number "$l1")
+poke $((l2 + 8 * 300)) "$(printf '\\200\\000\\000\\000\\000\\%03o\\%03o\\000' $((l1 >> 16)) $((l1 >> 8 & 255)))"
+repair_sweep repair-l1 all

@@ -232,7 +232,7 @@ START_TEST (cut_at_every_byte)
   struct qcow2_header s = sound ();
   s.backing_name = (char *) "base";
   ck_assert_int_eq (qcow2_header_encode (&s, bytes (), &err), 0);
-  for (uint64_t size = 0; size < 3 * CLUSTER + 8; size++) {
+  for (uint64_t size = 0; size <= 3 * CLUSTER; size++) { /* the last cluster need not be whole */
     atomic_store (&file->size, size);
     ck_assert_int_eq (qcow2_header_read (&h, file, 0, &err), -1);
     ck_assert_uint_ne (err.message[0], 0);
