@@ -12,6 +12,7 @@
  * hold.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "write.h"
 
@@ -315,14 +316,20 @@ qcow2_free_later (struct qcow2 *q, uint64_t cluster, uint64_t n)
     img_debug (q->node, "out of memory: %" PRIu64 " clusters leak", n);
 }
 
-/* [FIRST, END) are free.  A hint for the file: what fails is space that it keeps. */
+/* [FIRST, END) are free.  A hint for the file: what fails is space that it keeps.  To see that
+ * there is a hole already is much cheaper than to make one. */
 static void
 discard_run (struct qcow2 *q, uint64_t first, uint64_t end)
 {
   struct img_error ignored = IMG_ERROR_INIT;
-  if (first < end && (q->flags & IMG_OPEN_UNMAP))
-    img_discard (q->file, first << q->cluster_bits, (end - first) << q->cluster_bits,
-                 IMG_IO_NO_FALLBACK, &ignored);
+  struct img_extent ext;
+  uint64_t at = first << q->cluster_bits, length = (end - first) << q->cluster_bits;
+  if (first >= end || !(q->flags & IMG_OPEN_UNMAP)
+      || (img_within (at, length, img_size (q->file))
+          && img_map (q->file, at, length, &ext, 1, &ignored) > 0 && ext.kind == IMG_EXTENT_ZERO
+          && ext.length == length))
+    return;
+  img_discard (q->file, at, length, IMG_IO_NO_FALLBACK, &ignored);
 }
 
 void
@@ -407,12 +414,35 @@ qcow2_unalloc (struct qcow2 *q, uint64_t cluster, uint64_t n)
     w->next = cluster;
 }
 
+static int
+by_cluster (const void *a, const void *b)
+{
+  const struct qcow2_run *x = a, *y = b;
+  return x->cluster < y->cluster ? -1 : x->cluster > y->cluster;
+}
+
+/* Runs that adjoin become one.  A cluster that stands there twice loses two references. */
+static void
+merge_later (struct qcow2_writer *w)
+{
+  size_t n = 0;
+  qsort (w->later.v, w->later.n, sizeof *w->later.v, by_cluster);
+  for (size_t i = 1; i < w->later.n; i++)
+    if (w->later.v[n].cluster + w->later.v[n].n == w->later.v[i].cluster)
+      w->later.v[n].n += w->later.v[i].n;
+    else
+      w->later.v[++n] = w->later.v[i];
+  w->later.n = n + 1;
+}
+
 int
 qcow2_free_now (struct qcow2 *q, struct img_error *err)
 {
   struct qcow2_writer *w = q->writer;
-  if (w->later.n > 0)
+  if (w->later.n > 0) {
     img_event (q->file, "cluster_free");
+    merge_later (w);
+  }
   while (w->later.n > 0) {
     struct qcow2_run run = w->later.v[w->later.n - 1];
     int r = drop (q, run.cluster, run.n, err);

@@ -19,6 +19,7 @@ enum { TABLE_FREE, TABLE_LOADING, TABLE_READY };
 
 enum {
   RUN_BYTES = 256 << 10, /* longest read of adjoining tables */
+  LARGE = 64 << 10, /* tables of that size are read one by one: more would only be copied */
   MAX_RUN = RUN_BYTES >> QCOW2_MIN_CLUSTER_BITS,
   WRITE_BYTES = 1 << 20, /* longest write of adjoining dirty tables */
   MIN_TABLES = 4
@@ -230,7 +231,7 @@ settle (struct qcow2_cache *cache, struct qcow2_table **run, size_t first, size_
 static size_t
 claim_run (struct qcow2_cache *cache, uint64_t offset, uint64_t more, struct qcow2_table **run)
 {
-  size_t n = 0, max = RUN_BYTES / cache->size;
+  size_t n = 0, max = cache->size < LARGE ? RUN_BYTES / cache->size : 1;
   uint64_t size = img_size (cache->file);
   if (max > cache->budget / 4)
     max = cache->budget / 4;
