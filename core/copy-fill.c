@@ -80,16 +80,16 @@ add_piece (struct copy_slot *slot, struct copy_piece piece, struct img_error *er
   return 0;
 }
 
-/* Buffer bytes [from, to), plain or, with ZERO, all zero. */
+/* Bytes [from, to) of RANGE, plain or, with ZERO, all zero. */
 static int
-add_run (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t to, bool zero,
-         struct img_error *err)
+add_run (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+         uint64_t from, uint64_t to, bool zero, struct img_error *err)
 {
   struct copy_piece piece = {
     .kind = zero ? PIECE_ZERO : PIECE_PLAIN,
-    .offset = slot->range.offset + from,
+    .offset = range->offset + from,
     .length = to - from,
-    .bytes = slot->buf + from,
+    .bytes = slot->buf + range->at + from,
   };
   return zero && job->zeroed && job->layers == COPY_ALL ? 0 : add_piece (slot, piece, err);
 }
@@ -97,55 +97,57 @@ add_run (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t t
 /* How far the bytes from AT on are zero, or not, in grains of the target; a range may begin inside
  * one. */
 static uint64_t
-run_length (const struct copy_job *job, const struct copy_slot *slot, uint64_t at, uint64_t length,
-            bool *zero)
+run_length (const struct copy_job *job, const struct copy_slot *slot,
+            const struct copy_range *range, uint64_t at, uint64_t length, bool *zero)
 {
+  const uint8_t *buf = slot->buf + range->at + at;
   size_t grain = (size_t) job->grain;
-  uint64_t first = img_min (grain - (slot->range.offset + at) % grain, length - at);
+  uint64_t first = img_min (grain - (range->offset + at) % grain, length - at);
   bool more;
-  *zero = img_is_zero (slot->buf + at, (size_t) first);
+  *zero = img_is_zero (buf, (size_t) first);
   if (first == length - at)
     return first;
-  size_t n = img_zero_run (slot->buf + at + first, (size_t) (length - at - first), grain, &more);
+  size_t n = img_zero_run (buf + first, (size_t) (length - at - first), grain, &more);
   return more == *zero ? first + n : first;
 }
 
-/* Cuts buffer bytes [from, length) where runs of zeroes begin and end. */
+/* Cuts bytes [from, length) of RANGE where runs of zeroes begin and end. */
 static int
-cut_plain (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t length,
-           struct img_error *err)
+cut_plain (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+           uint64_t from, uint64_t length, struct img_error *err)
 {
   uint64_t at = from, all = length - from, n;
   for (; job->opts.sparse > 0 && at < length; at += n) {
     bool zero;
-    n = run_length (job, slot, at, length, &zero);
+    n = run_length (job, slot, range, at, length, &zero);
     /* Short of a grain: it goes on in a hole next to the range. */
     if (!zero || (n >= job->grain && n < job->opts.sparse && n < all))
       continue;
-    if (add_run (job, slot, from, at, false, err) < 0
-        || add_run (job, slot, at, at + n, true, err) < 0)
+    if (add_run (job, slot, range, from, at, false, err) < 0
+        || add_run (job, slot, range, at, at + n, true, err) < 0)
       return -1;
     from = at + n;
   }
-  return add_run (job, slot, from, length, false, err);
+  return add_run (job, slot, range, from, length, false, err);
 }
 
 /* Each unit by itself: zero, a stream, or plain when a stream does not pay. */
 static int
-cut_encoded (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64_t length,
-             struct img_error *err)
+cut_encoded (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+             uint64_t from, uint64_t length, struct img_error *err)
 {
-  uint64_t used = from, size = atomic_load (&job->dst->size);
+  uint64_t used = range->at + from, size = atomic_load (&job->dst->size);
   for (uint64_t at = from; at < length; at += job->unit) {
-    uint64_t offset = slot->range.offset + at;
+    const uint8_t *bytes = slot->buf + range->at + at;
+    uint64_t offset = range->offset + at;
     size_t n = (size_t) img_min (job->unit, size - offset), made = 0;
-    if (job->opts.sparse > 0 && img_is_zero (slot->buf + at, n)) {
-      if (add_run (job, slot, at, at + job->unit, true, err) < 0)
+    if (job->opts.sparse > 0 && img_is_zero (bytes, n)) {
+      if (add_run (job, slot, range, at, at + job->unit, true, err) < 0)
         return -1;
       continue;
     }
     uint8_t *out = slot->encoded + used;
-    int r = img_write_encode (job->dst, slot->buf + at, n, out, (size_t) job->unit, &made, err);
+    int r = img_write_encode (job->dst, bytes, n, out, (size_t) job->unit, &made, err);
     if (r < 0)
       return -1;
     struct copy_piece piece = {
@@ -153,7 +155,7 @@ cut_encoded (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64
     };
     if (r > 0)
       piece = (struct copy_piece) {
-        .kind = PIECE_PLAIN, .offset = offset, .length = job->unit, .bytes = slot->buf + at
+        .kind = PIECE_PLAIN, .offset = offset, .length = job->unit, .bytes = bytes
       };
     used += made;
     if (add_piece (slot, piece, err) < 0)
@@ -162,11 +164,11 @@ cut_encoded (struct copy_job *job, struct copy_slot *slot, uint64_t from, uint64
   return 0;
 }
 
-int
-copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
+static int
+fill_range (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+            struct img_error *err)
 {
-  const struct copy_range *range = &slot->range;
-  slot->pieces.n = 0;
+  uint8_t *buf = slot->buf + range->at;
   if (range->kind != COPY_READ)
     return add_piece (slot,
                       (struct copy_piece) {
@@ -177,21 +179,31 @@ copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
                       err);
   for (size_t i = 0; i < range->segments.n; i++) {
     const struct copy_segment *s = &range->segments.v[i];
-    if (copy_read (job, s, s->offset, s->length, slot->buf + (s->offset - range->offset), err) < 0)
+    if (copy_read (job, s, s->offset, s->length, buf + (s->offset - range->offset), err) < 0)
       return -1;
   }
   uint64_t length = range->length;
   if (job->reserves) { /* the image may end inside its last unit, the unit's place does not */
     length = img_div_up (length, job->unit) * job->unit;
-    memset (slot->buf + range->length, 0, (size_t) (length - range->length));
+    memset (buf + range->length, 0, (size_t) (length - range->length));
   }
-  if (job->layers == COPY_PIN && copy_pin_read (job, slot, length, err) < 0)
+  if (job->layers == COPY_PIN && copy_pin_read (job, slot, range, length, err) < 0)
     return -1;
   for (uint64_t from = 0, to = length; from < length; from = to) {
-    if (job->layers == COPY_PIN && !copy_pin_run (job, slot, length, &from, &to))
+    if (job->layers == COPY_PIN && !copy_pin_run (job, slot, range, length, &from, &to))
       break;
-    if ((job->opts.compress ? cut_encoded : cut_plain) (job, slot, from, to, err) < 0)
+    if ((job->opts.compress ? cut_encoded : cut_plain) (job, slot, range, from, to, err) < 0)
       return -1;
   }
+  return 0;
+}
+
+int
+copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
+{
+  slot->pieces.n = 0;
+  for (unsigned i = 0; i < slot->n_ranges; i++)
+    if (fill_range (job, slot, &slot->range[i], err) < 0)
+      return -1;
   return 0;
 }

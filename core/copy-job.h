@@ -48,8 +48,10 @@ enum copy_kind {
 struct copy_range {
   enum copy_kind kind;
   uint64_t offset, length;
+  uint64_t at; /* READ: where its bytes are in the slot's buffers */
   IMG_VEC (struct copy_segment) segments;
 };
+#define COPY_BATCH 64 /* ranges that are dealt at once */
 
 /* A part of a filled slot that is written in one way. */
 struct copy_piece {
@@ -59,9 +61,11 @@ struct copy_piece {
   uint64_t encoded;     /* ENCODED: how many bytes */
 };
 
-/* A range on its way through the engine. */
+/* Ranges on their way through the engine: several, in order, when they are small; a shared one is
+ * alone. */
 struct copy_slot {
-  struct copy_range range;
+  struct copy_range range[COPY_BATCH];
+  unsigned n_ranges;
   uint8_t *buf;     /* guest bytes: job->chunk */
   uint8_t *encoded; /* streams, one behind the other: job->chunk; only with compress */
   uint8_t *other;   /* what the other chain shows: job->chunk; only with COPY_PIN */
@@ -98,6 +102,7 @@ struct copy_job {
   bool zeroed;     /* the target reads as zero, as far as the sources go */
   bool blank;      /* and behind them, too */
   unsigned local_max; /* workers that get ranges of local bytes */
+  unsigned batch;     /* most ranges a deal */
   _Atomic int sharing;      /* enum copy_sharing */
   _Atomic bool allocating;  /* img_allocate is still worth asking */
   _Atomic bool stopping;    /* some worker failed */
@@ -124,6 +129,10 @@ void copy_plan_free (struct copy_plan *plan);
 int copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err);
 /* 1: *HANDS is how many workers are of use for what comes next; 0: the end. */
 int copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err);
+/* As copy_plan_next, for a range that is dealt along with one for HANDS workers.  0, too, when what
+ * comes next is for another number of them, or the kernel's business. */
+int copy_plan_more (struct copy_plan *plan, unsigned hands, struct copy_range *range,
+                    struct img_error *err);
 
 /* ---- copy-pin.c ---- */
 
@@ -139,17 +148,18 @@ struct copy_pin *copy_pin_new (struct copy_job *job, struct img_error *err);
 void copy_pin_free (struct copy_pin *pin);
 /* 1: *BLOCK filled; 0: the end. */
 int copy_pin_next (struct copy_pin *pin, struct copy_pin_block *block, struct img_error *err);
-/* Reads what the other chain shows of slot's range, LENGTH bytes with what fills the last unit. */
-int copy_pin_read (struct copy_job *job, struct copy_slot *slot, uint64_t length,
-                   struct img_error *err);
+/* Reads what the other chain shows of a range of SLOT, LENGTH bytes with what fills its last
+ * unit. */
+int copy_pin_read (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+                   uint64_t length, struct img_error *err);
 /* 1: the next run of units that differ, from *FROM on; that becomes its start, *TO its end.  0:
  * there is none. */
-int copy_pin_run (const struct copy_job *job, const struct copy_slot *slot, uint64_t length,
-                  uint64_t *from, uint64_t *to);
+int copy_pin_run (const struct copy_job *job, const struct copy_slot *slot,
+                  const struct copy_range *range, uint64_t length, uint64_t *from, uint64_t *to);
 
 /* ---- copy-fill.c ---- */
 
-/* The bytes of RANGE, in slot->buf, and the pieces they make. */
+/* The bytes of the ranges, in slot->buf, and the pieces they make. */
 int copy_fill (struct copy_job *job, struct copy_slot *slot, struct img_error *err);
 /* LENGTH bytes at OFFSET of a segment into BUF, with salvage when that is wanted. */
 int copy_read (struct copy_job *job, const struct copy_segment *segment, uint64_t offset,
@@ -168,7 +178,7 @@ int copy_write (struct copy_job *job, struct copy_slot *slot, struct img_error *
 struct copy_order *copy_order_new (struct copy_job *job, bool ordered, unsigned n,
                                    struct img_error *err);
 void copy_order_free (struct copy_order *order);
-/* 1: *SLOT holds a range to be filled; 0: no more for WORKER. */
+/* 1: *SLOT holds ranges to be filled; 0: no more for WORKER. */
 int copy_order_take (struct copy_order *order, unsigned worker, struct copy_slot **slot,
                      struct img_error *err);
 /* SLOT is filled: places and writes it and what stands ready behind it, as the order allows. */

@@ -11,6 +11,9 @@
  * each other the baton.  So the plan says how many hands the next range is worth, the first workers
  * get it, and the others sleep until something else comes, which is compressed or far away.
  *
+ * A range may be a few KiB, and each turn through the ring costs some locks: small ones share a
+ * slot, as many as its buffer holds.  What does not fit waits in `held` for the next deal.
+ *
  * Locks: `deal` around the plan, then `lock` around the ring; neither is held while data moves. */
 #include <config.h>
 
@@ -19,15 +22,20 @@
 
 #include <blkimg/cleanup.h>
 #include <blkimg/i18n.h>
+#include <blkimg/overflow.h>
 
 #include "core/copy-job.h"
 #include "core/progress.h"
+
+#define BUFFER_STEP 4096u
+#define BATCH_LENGTH (UINT64_C (256) << 20) /* a cancel waits for no more */
 
 struct copy_order {
   struct copy_job *job;
   bool ordered;
   pthread_mutex_t deal, lock;
   unsigned hands;        /* with `deal`: of the range dealt last */
+  struct copy_range held; /* with `deal`: length 0: none */
   pthread_cond_t more;   /* with `deal`: `hands` changed, or the end came */
   pthread_cond_t change; /* with `lock`: a slot became free, a first try ended, stop */
   uint64_t next, head;   /* tickets: the next to deal, the next to place; slot = ticket mod n */
@@ -91,10 +99,12 @@ copy_order_free (struct copy_order *order)
     free (slot->buf);
     free (slot->encoded);
     free (slot->other);
-    img_vec_free (&slot->range.segments);
+    for (unsigned j = 0; j < COPY_BATCH; j++)
+      img_vec_free (&slot->range[j].segments);
     img_vec_free (&slot->pieces);
     img_vec_free (&slot->places);
   }
+  img_vec_free (&order->held.segments);
   pthread_cond_destroy (&order->more);
   pthread_cond_destroy (&order->change);
   pthread_mutex_destroy (&order->lock);
@@ -150,6 +160,53 @@ wait_slot (struct copy_order *order)
 }
 
 static void
+swap_ranges (struct copy_range *a, struct copy_range *b)
+{
+  struct copy_range c = *a;
+  *a = *b;
+  *b = c;
+}
+
+/* Bytes of a slot's buffers that RANGE takes. */
+static uint64_t
+buffer_length (const struct copy_job *job, const struct copy_range *range)
+{
+  uint64_t step = img_max (job->unit, BUFFER_STEP);
+  return range->kind == COPY_READ ? img_div_up (range->length, step) * step : 0;
+}
+
+/* The next range as range[0] of SLOT, and what of the following fits beside it.  1, or 0: the
+ * end. */
+static int
+deal (struct copy_order *order, struct copy_slot *slot, unsigned hands, struct img_error *err)
+{
+  struct copy_job *job = order->job;
+  int r = 1;
+  swap_ranges (slot->range, &order->held);
+  if (slot->range->length == 0)
+    r = copy_plan_next (job->plan, slot->range, err);
+  order->held.length = slot->range->at = 0;
+  slot->n_ranges = 1;
+  if (r <= 0 || slot->range->kind == COPY_SHARE)
+    return r;
+  uint64_t used = buffer_length (job, slot->range), total = slot->range->length;
+  while (slot->n_ranges < job->batch && used < job->chunk && total < BATCH_LENGTH) {
+    r = copy_plan_more (job->plan, hands, &order->held, err);
+    if (r <= 0)
+      return r < 0 ? -1 : 1;
+    uint64_t more = buffer_length (job, &order->held);
+    if (used + more > job->chunk)
+      break;
+    order->held.at = used;
+    used += more;
+    total += order->held.length;
+    swap_ranges (&slot->range[slot->n_ranges++], &order->held);
+    order->held.length = 0;
+  }
+  return 1;
+}
+
+static void
 enter (struct copy_order *order, struct copy_slot *slot)
 {
   IMG_GUARD (&order->lock);
@@ -169,15 +226,19 @@ take (struct copy_order *order, unsigned worker, struct copy_slot **slot, struct
       return 0;
     if (img_progress_check (job->opts.progress, err) < 0)
       return -1;
-    int r = copy_plan_hands (job->plan, &hands, err);
+    int r = 1;
+    hands = order->hands;
+    if (order->held.length == 0)
+      r = copy_plan_hands (job->plan, &hands, err);
     if (r <= 0)
       return r;
     if (worker < hands) {
-      r = copy_plan_next (job->plan, &s->range, err);
+      r = deal (order, s, hands, err);
       if (r <= 0)
         return r;
-      IMG_TRACE ("copy_range", job->dst, "%d 0x%" PRIx64 " %" PRIu64, (int) s->range.kind,
-                 s->range.offset, s->range.length);
+      for (unsigned i = 0; i < s->n_ranges; i++)
+        IMG_TRACE ("copy_range", job->dst, "%d 0x%" PRIx64 " %" PRIu64, (int) s->range[i].kind,
+                   s->range[i].offset, s->range[i].length);
       enter (order, s);
       *slot = s;
     }
@@ -208,7 +269,8 @@ write_slot (struct copy_order *order, struct copy_slot *slot, struct img_error *
 {
   if (copy_write (order->job, slot, err) < 0)
     return -1;
-  img_progress_add (order->job->opts.progress, slot->range.length);
+  for (unsigned i = 0; i < slot->n_ranges; i++)
+    img_progress_add (order->job->opts.progress, slot->range[i].length);
   IMG_GUARD (&order->lock);
   slot->state = SLOT_FREE;
   pthread_cond_broadcast (&order->change);

@@ -107,33 +107,34 @@ copy_pin_next (struct copy_pin *pin, struct copy_pin_block *block, struct img_er
 /* ---- where the bytes are ---- */
 
 int
-copy_pin_read (struct copy_job *job, struct copy_slot *slot, uint64_t length,
-               struct img_error *err)
+copy_pin_read (struct copy_job *job, struct copy_slot *slot, const struct copy_range *range,
+               uint64_t length, struct img_error *err)
 {
-  const struct copy_range *range = &slot->range;
+  uint8_t *buf = slot->other + range->at;
   for (size_t i = 0; i < range->segments.n; i++) {
     const struct copy_segment *s = &range->segments.v[i];
     const struct copy_segment other = { s->offset, s->length, s->other, s->other_at, NULL, 0, 0 };
     uint64_t at = s->offset - range->offset;
     if (s->same)
-      memcpy (slot->other + at, slot->buf + at, (size_t) s->length);
-    else if (copy_read (job, &other, s->offset, s->length, slot->other + at, err) < 0)
+      memcpy (buf + at, slot->buf + range->at + at, (size_t) s->length);
+    else if (copy_read (job, &other, s->offset, s->length, buf + at, err) < 0)
       return -1;
   }
-  memset (slot->other + range->length, 0, (size_t) (length - range->length));
+  memset (buf + range->length, 0, (size_t) (length - range->length));
   return 0;
 }
 
 int
-copy_pin_run (const struct copy_job *job, const struct copy_slot *slot, uint64_t length,
-              uint64_t *from, uint64_t *to)
+copy_pin_run (const struct copy_job *job, const struct copy_slot *slot,
+              const struct copy_range *range, uint64_t length, uint64_t *from, uint64_t *to)
 {
   size_t unit = (size_t) job->unit;
+  const uint8_t *now = slot->buf + range->at, *then = slot->other + range->at;
   uint64_t at = *from;
-  while (at < length && memcmp (slot->buf + at, slot->other + at, unit) == 0)
+  while (at < length && memcmp (now + at, then + at, unit) == 0)
     at += unit;
   *from = at;
-  while (at < length && memcmp (slot->buf + at, slot->other + at, unit) != 0)
+  while (at < length && memcmp (now + at, then + at, unit) != 0)
     at += unit;
   *to = at;
   return *from < length;

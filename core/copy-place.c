@@ -102,14 +102,15 @@ host_length (const struct img_place *place)
   return place->flags & IMG_PLACE_ENCODED ? place->encoded : place->length;
 }
 
-/* Adds NEXT to RUN if it adjoins it in the file and in memory. */
+/* Adds NEXT to RUN if it adjoins it in the file and in memory; and in the guest, if that counts. */
 static bool
 join (struct img_place *run, const uint8_t *run_bytes, const struct img_place *next,
       const uint8_t *next_bytes)
 {
   uint64_t n = host_length (run);
   if (next->child != run->child || next->flags != run->flags
-      || next->host_offset != run->host_offset + n || next_bytes != run_bytes + n)
+      || next->host_offset != run->host_offset + n || next_bytes != run_bytes + n
+      || (next->flags & IMG_PLACE_ENCRYPTED && next->offset != run->offset + run->length))
     return false;
   run->length += next->length;
   run->encoded += next->encoded;
@@ -131,6 +132,20 @@ take_space (struct copy_job *job, struct img_node *node, uint64_t offset, uint64
   return r < 0 ? -1 : 0;
 }
 
+/* Whether fresh space is a hole, which it is where a cluster was given back.  Asked only for bytes
+ * that leave something out there. */
+static bool
+is_hole (struct img_node *child, const struct img_place *place, const uint8_t *bytes)
+{
+  struct img_error ignored = IMG_ERROR_INIT;
+  struct img_extent ext;
+  uint64_t from = 0, end = place->host_offset + place->length;
+  return img_write_part (bytes, place->length, &from) < place->length
+         && end <= atomic_load (&child->size)
+         && img_map (child, place->host_offset, place->length, &ext, 1, &ignored) > 0
+         && ext.kind == IMG_EXTENT_ZERO && ext.length == place->length;
+}
+
 /* Plain bytes into fresh space, for what is written of them.  The file becomes as long as if it
  * were all of them. */
 static int
@@ -138,8 +153,8 @@ write_fresh (struct copy_job *job, const struct img_place *place, const uint8_t 
              struct img_error *err)
 {
   struct img_node *child = job->dst->children[place->child].node;
-  bool skip = (place->flags & (IMG_PLACE_ZEROES | IMG_PLACE_ENCRYPTED)) == IMG_PLACE_ZEROES
-              && job->opts.sparse != 0;
+  bool skip = !(place->flags & IMG_PLACE_ENCRYPTED) && job->opts.sparse != 0
+              && (place->flags & IMG_PLACE_ZEROES || is_hole (child, place, bytes));
   struct img_place here = *place;
   uint64_t from = 0, n;
   here.flags &= ~(unsigned) IMG_PLACE_ZEROES;
@@ -186,7 +201,7 @@ fill_place (struct copy_job *job, struct copy_slot *slot, const struct img_place
   for (uint64_t done = 0; done < place->length; done += n) {
     n = img_min (job->chunk, place->length - done);
     img_rate_wait (&job->rate, n, job->opts.progress);
-    if (copy_read (job, slot->range.segments.v, place->offset + done, n, slot->buf, err) < 0
+    if (copy_read (job, slot->range->segments.v, place->offset + done, n, slot->buf, err) < 0
         || img_write_place (job->dst, place, done, slot->buf, n, err) < 0)
       return -1;
   }
@@ -197,7 +212,7 @@ fill_place (struct copy_job *job, struct copy_slot *slot, const struct img_place
 static int
 share_places (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
-  const struct copy_segment *s = slot->range.segments.v;
+  const struct copy_segment *s = slot->range->segments.v;
   for (size_t i = 0; i < slot->places.n; i++) {
     const struct img_place *place = &slot->places.v[i];
     int r = img_write_share (job->dst, place, s->node, s->at + (place->offset - s->offset),
@@ -217,7 +232,7 @@ share_places (struct copy_job *job, struct copy_slot *slot, struct img_error *er
 static int
 write_places (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
-  int r = slot->range.kind == COPY_SHARE ? share_places (job, slot, err)
+  int r = slot->range->kind == COPY_SHARE ? share_places (job, slot, err)
                                          : write_bytes (job, slot, err);
   if (r < 0)
     abandon_places (job, slot, 0);
@@ -243,7 +258,7 @@ write_plain (struct copy_job *job, const struct copy_piece *piece, struct img_er
 static int
 write_direct (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
-  const struct copy_segment *s = slot->range.segments.v;
+  const struct copy_segment *s = slot->range->segments.v;
   for (size_t i = 0; i < slot->pieces.n; i++) {
     const struct copy_piece *piece = &slot->pieces.v[i];
     int r;
@@ -290,7 +305,7 @@ copy_place (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 static int
 copy_by_hand (struct copy_job *job, struct copy_slot *slot, struct img_error *err)
 {
-  struct copy_range *range = &slot->range;
+  struct copy_range *range = slot->range;
   uint64_t offset = range->offset, end = offset + range->length;
   struct copy_segment all = range->segments.v[0];
   range->kind = COPY_READ;

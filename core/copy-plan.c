@@ -449,19 +449,37 @@ copy_plan_hands (struct copy_plan *plan, unsigned *hands, struct img_error *err)
   return r;
 }
 
-int
-copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
+/* HANDS: as for copy_plan_more; 0: for any. */
+static int
+next_range (struct copy_plan *plan, unsigned hands, struct copy_range *range,
+            struct img_error *err)
 {
+  unsigned these = hands;
   int r;
   do {
-    r = pass_over (plan, err);
+    range->length = 0;
+    r = hands ? copy_plan_hands (plan, &these, err) : pass_over (plan, err);
     if (r <= 0)
       return r;
+    if (these != hands || (hands && share_length (plan) > 0))
+      return 0;
     range->kind = COPY_READ;
     range->offset = plan->pos;
-    range->length = 0;
     range->segments.n = 0;
     r = deal (plan, range, err);
   } while (r == 0);
   return r;
+}
+
+int
+copy_plan_next (struct copy_plan *plan, struct copy_range *range, struct img_error *err)
+{
+  return next_range (plan, 0, range, err);
+}
+
+int
+copy_plan_more (struct copy_plan *plan, unsigned hands, struct copy_range *range,
+                struct img_error *err)
+{
+  return next_range (plan, hands, range, err);
 }

@@ -168,6 +168,7 @@ copy_run (struct copy_job *job, struct img_error *err)
   bool local = job->opts.workers == 0 && inflight == 0 && !job->opts.compress
                && dst->limits.crypt_unit == 0;
   job->local_max = local ? LOCAL_MAX : IMG_WORKERS_MAX;
+  job->batch = inflight == 0 ? COPY_BATCH : 1; /* far away they are better under way at once */
   atomic_init (&job->sharing, first_sharing (job));
   atomic_init (&job->allocating, true);
   pthread_mutex_init (&job->report, NULL);

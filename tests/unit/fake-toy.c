@@ -139,7 +139,10 @@ take_host (struct img_node *node, uint64_t *host, struct img_error *err)
       return -1;
     t->next_host++;
   }
-  memset (fake_mem (file)->data + *host * t->unit, 0xa5, t->unit);
+  uint64_t at = *host * t->unit, end = at + t->unit;
+  memset (fake_mem (file)->data + at, 0xa5, t->unit);
+  for (uint64_t b = at / FAKE_BLOCK; b * FAKE_BLOCK < end; b++)
+    __atomic_store_n (&fake_mem (file)->there[b], 1, __ATOMIC_RELAXED);
   return 0;
 }
 
