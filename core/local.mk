@@ -38,6 +38,7 @@ core_libblkimgcore_la_SOURCES += %D%/json-out.c
 core_libblkimgcore_la_SOURCES += %D%/log.c
 core_libblkimgcore_la_SOURCES += %D%/log.h
 core_libblkimgcore_la_SOURCES += %D%/manifest-linked.c
+core_libblkimgcore_la_SOURCES += %D%/manifest-parse.c
 core_libblkimgcore_la_SOURCES += %D%/manifest.c
 core_libblkimgcore_la_SOURCES += %D%/manifest.h
 core_libblkimgcore_la_SOURCES += %D%/map.c

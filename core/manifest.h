@@ -61,6 +61,8 @@ struct img_manifest *img_manifest_read (int dirfd, const char *dir, const char *
 struct img_manifest *img_manifest_missing (const char *dir, const char *name);
 /* The description of MODULE, which is in memory; NULL when memory runs out. */
 struct img_manifest *img_manifest_linked (const char *name, const struct img_module *module);
+/* Fills M, whose name is set, from TEXT, which is cut up where it stands and lives as long as M. */
+int img_manifest_parse (struct img_manifest *m, char *text, struct img_error *err);
 /* Marks M as BROKEN, because of *err. */
 void img_manifest_break (struct img_manifest *m, const struct img_error *err);
 void img_manifest_free (struct img_manifest *m);

@@ -281,12 +281,7 @@ static void
 table_put (struct qcow2_bits *bits, uint32_t i, uint64_t entry)
 {
   bits->table[i] = entry;
-  if (bits->table_lo == bits->table_hi) {
-    bits->table_lo = i;
-    bits->table_hi = i + 1;
-  }
-  bits->table_lo = (uint32_t) img_min (bits->table_lo, i);
-  bits->table_hi = (uint32_t) img_max (bits->table_hi, i + 1);
+  qcow2_span_add (&bits->table_dirty, i);
 }
 
 static int
@@ -335,19 +330,7 @@ qcow2_bits_write (struct qcow2_bits *bits, qcow2_runs *fresh, struct img_error *
 int
 qcow2_bits_write_table (struct qcow2_bits *bits, uint64_t offset, struct img_error *err)
 {
-  uint32_t n = bits->table_hi - bits->table_lo;
-  if (n == 0)
-    return 0;
-  IMG_CLEANUP (free) uint8_t *buf = malloc ((size_t) n * 8);
-  if (buf == NULL)
-    return img_error_set (err, ENOMEM, _("out of memory"));
-  for (uint32_t i = 0; i < n; i++)
-    be64_put (buf + (size_t) i * 8, bits->table[bits->table_lo + i]);
-  if (img_pwrite (bits->q->file, buf, (uint64_t) n * 8, offset + (uint64_t) bits->table_lo * 8, 0,
-                  err) < 0)
-    return -1;
-  bits->table_lo = bits->table_hi = 0;
-  return 0;
+  return qcow2_span_write (bits->q, &bits->table_dirty, bits->table, offset, NULL, err);
 }
 
 void

@@ -34,7 +34,8 @@ struct qcow2_bits {
   uint64_t *table;           /* host order: 0, 1 (all ones), or where the cluster is */
   uint8_t **chunk;           /* what a cluster holds, in memory; NULL: as the table says */
   bool *changed;             /* the chunk is not on disk */
-  uint32_t resident, table_lo, table_hi; /* chunks; table entries [lo, hi) are not on disk */
+  uint32_t resident;         /* chunks */
+  struct qcow2_span table_dirty;
   uint8_t *scratch;          /* the cluster that was read last, for chunk number scratch_of */
   uint32_t scratch_of;
 };

@@ -6,6 +6,8 @@
  * that a crash leaves leaks at worst.  An image that we are making needs no order: it has no
  * magic until all is there.  A step that fails leaves the rest to be written by the next flush.
  */
+#include <stdlib.h>
+
 #include "bitmap.h"
 
 int
@@ -18,13 +20,52 @@ qcow2_barrier (struct qcow2 *q, struct img_error *err)
   return img_flush (q->file, err);
 }
 
+/* ---- tables ---- */
+
+void
+qcow2_span_add (struct qcow2_span *span, uint64_t i)
+{
+  if (qcow2_span_is_empty (span))
+    *span = (struct qcow2_span) { i, i + 1 };
+  span->lo = img_min (span->lo, i);
+  span->hi = img_max (span->hi, i + 1);
+}
+
+bool
+qcow2_span_is_empty (const struct qcow2_span *span)
+{
+  return span->lo == span->hi;
+}
+
+int
+qcow2_span_write (struct qcow2 *q, struct qcow2_span *span, const uint64_t *table,
+                  uint64_t offset, const char *event, struct img_error *err)
+{
+  uint64_t n = span->hi - span->lo;
+  if (n == 0)
+    return 0;
+  IMG_CLEANUP (free) uint8_t *buf = malloc (n * 8);
+  if (buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  for (uint64_t i = 0; i < n; i++)
+    be64_put (buf + i * 8, table[span->lo + i]);
+  if (event)
+    img_event (q->file, event);
+  if (img_pwrite (q->file, buf, n * 8, offset + span->lo * 8, 0, err) < 0)
+    return -1;
+  *span = (struct qcow2_span) { 0, 0 };
+  return 0;
+}
+
+/* ---- order ---- */
+
 static bool
 clean (const struct qcow2 *q)
 {
   const struct qcow2_writer *w = q->writer;
   return !qcow2_cache_is_dirty (q->l2_cache) && !qcow2_cache_is_dirty (q->rb_cache)
-         && w->reftable_lo == w->reftable_hi && w->l1_lo == w->l1_hi && w->later.n == 0
-         && !w->reftable_moved;
+         && qcow2_span_is_empty (&w->reftable_dirty) && qcow2_span_is_empty (&w->l1_dirty)
+         && w->later.n == 0 && !w->reftable_moved;
 }
 
 /* A refcount table points to blocks that are there; the header points to a table that is. */
@@ -34,7 +75,7 @@ write_refcounts (struct qcow2 *q, struct img_error *err)
   struct qcow2_writer *w = q->writer;
   if (qcow2_cache_write (q->rb_cache, err) < 0)
     return -1;
-  if (w->reftable_lo < w->reftable_hi
+  if (!qcow2_span_is_empty (&w->reftable_dirty)
       && (qcow2_barrier (q, err) < 0 || qcow2_reftable_write (q, err) < 0))
     return -1;
   if (w->reftable_moved
@@ -55,7 +96,8 @@ qcow2_write_out (struct qcow2 *q, struct img_error *err)
   if (qcow2_cache_is_dirty (q->l2_cache)
       && (qcow2_barrier (q, err) < 0 || qcow2_cache_write (q->l2_cache, err) < 0))
     return -1;
-  if (w->l1_lo < w->l1_hi && (qcow2_barrier (q, err) < 0 || qcow2_l1_write (q, err) < 0))
+  if (!qcow2_span_is_empty (&w->l1_dirty)
+      && (qcow2_barrier (q, err) < 0 || qcow2_l1_write (q, err) < 0))
     return -1;
   if (w->later.n == 0)
     return 0;

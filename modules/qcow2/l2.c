@@ -55,14 +55,8 @@ qcow2_backed (const struct qcow2 *q)
 static void
 set_l1 (struct qcow2 *q, uint32_t index, uint64_t entry)
 {
-  struct qcow2_writer *w = q->writer;
   q->l1[index] = entry;
-  if (w->l1_lo == w->l1_hi) {
-    w->l1_lo = index;
-    w->l1_hi = index + 1;
-  }
-  w->l1_lo = (uint32_t) img_min (w->l1_lo, index);
-  w->l1_hi = (uint32_t) img_max (w->l1_hi, index + 1);
+  qcow2_span_add (&q->writer->l1_dirty, index);
 }
 
 /* Fills the new table at TO with what stands at FROM, or zeroes when that is 0. */
@@ -122,19 +116,5 @@ qcow2_l2_change (struct qcow2 *q, uint64_t guest, struct qcow2_table **table,
 int
 qcow2_l1_write (struct qcow2 *q, struct img_error *err)
 {
-  struct qcow2_writer *w = q->writer;
-  uint32_t n = w->l1_hi - w->l1_lo;
-  if (n == 0)
-    return 0;
-  IMG_CLEANUP (free) uint8_t *buf = malloc ((size_t) n * 8);
-  if (buf == NULL)
-    return img_error_set (err, ENOMEM, _("out of memory"));
-  for (uint32_t i = 0; i < n; i++)
-    be64_put (buf + (size_t) i * 8, q->l1[w->l1_lo + i]);
-  img_event (q->file, "l1_update");
-  if (img_pwrite (q->file, buf, (uint64_t) n * 8, q->h.l1_offset + (uint64_t) w->l1_lo * 8, 0,
-                  err) < 0)
-    return -1;
-  w->l1_lo = w->l1_hi = 0;
-  return 0;
+  return qcow2_span_write (q, &q->writer->l1_dirty, q->l1, q->h.l1_offset, "l1_update", err);
 }

@@ -201,7 +201,7 @@ adopt (struct widening *w, const struct qcow2_header *old, struct img_error *err
   uint64_t n = wr->reftable_entries;
   wr->reftable = img_steal (w->table);
   wr->reftable_entries = w->table_clusters << q->cluster_bits >> 3;
-  wr->reftable_lo = wr->reftable_hi = 0;
+  wr->reftable_dirty = (struct qcow2_span) { 0, 0 };
   wr->scan = 1;
   q->rb_bits = w->rb_bits;
   qcow2_cache_forget_all (q->rb_cache);

@@ -88,12 +88,7 @@ qcow2_reftable_set (struct qcow2 *q, uint64_t index, uint64_t offset)
 {
   struct qcow2_writer *w = q->writer;
   w->reftable[index] = offset;
-  if (w->reftable_lo == w->reftable_hi) {
-    w->reftable_lo = index;
-    w->reftable_hi = index + 1;
-  }
-  w->reftable_lo = img_min (w->reftable_lo, index);
-  w->reftable_hi = img_max (w->reftable_hi, index + 1);
+  qcow2_span_add (&w->reftable_dirty, index);
 }
 
 /* A larger table at a new place.  The old one is given back after the header points to the new. */
@@ -121,8 +116,7 @@ move_table (struct qcow2 *q, uint64_t entries, struct img_error *err)
   qcow2_free_later (q, q->h.reftable_offset >> q->cluster_bits, q->h.reftable_clusters);
   q->h.reftable_offset = at << q->cluster_bits;
   q->h.reftable_clusters = (uint32_t) clusters;
-  w->reftable_lo = 0;
-  w->reftable_hi = entries;
+  w->reftable_dirty = (struct qcow2_span) { 0, entries };
   w->reftable_moved = true;
   return 0;
 }
@@ -143,19 +137,8 @@ int
 qcow2_reftable_write (struct qcow2 *q, struct img_error *err)
 {
   struct qcow2_writer *w = q->writer;
-  uint64_t n = w->reftable_hi - w->reftable_lo;
-  if (n == 0)
-    return 0;
-  IMG_CLEANUP (free) uint8_t *buf = malloc (n * 8);
-  if (buf == NULL)
-    return img_error_set (err, ENOMEM, _("out of memory"));
-  for (uint64_t i = 0; i < n; i++)
-    be64_put (buf + i * 8, w->reftable[w->reftable_lo + i]);
-  img_event (q->file, "reftable_update");
-  if (img_pwrite (q->file, buf, n * 8, q->h.reftable_offset + w->reftable_lo * 8, 0, err) < 0)
-    return -1;
-  w->reftable_lo = w->reftable_hi = 0;
-  return 0;
+  return qcow2_span_write (q, &w->reftable_dirty, w->reftable, q->h.reftable_offset,
+                           "reftable_update", err);
 }
 
 /* ---- blocks ---- */

@@ -210,7 +210,7 @@ adopt (struct qcow2_turn *t)
   q->l1_size = t->h.l1_size;
   q->last_l1 = UINT64_MAX;
   q->packed_age++;
-  w->l1_lo = w->l1_hi = 0;
+  w->l1_dirty = (struct qcow2_span) { 0, 0 };
   qcow2_cache_forget_all (q->l2_cache);
   qcow2_cache_forget_all (q->rb_cache);
   qcow2_overlap_free (w->overlap);

@@ -26,11 +26,16 @@ struct qcow2_encoding; /* encode.c */
 struct qcow2_overlap;  /* overlap.c */
 struct qcow2_record;   /* bitmap-record.c */
 
+/* Entries [lo, hi) of a table of 8-byte entries are not on disk; none when they are equal. */
+struct qcow2_span {
+  uint64_t lo, hi;
+};
+
 struct qcow2_writer {
   /* refcount.c */
   uint64_t *reftable;        /* host order */
   uint64_t reftable_entries; /* room in the table */
-  uint64_t reftable_lo, reftable_hi; /* entries [lo, hi) are not on disk */
+  struct qcow2_span reftable_dirty;
   bool reftable_moved;       /* the header on disk points to the old one */
 
   /* alloc.c */
@@ -45,7 +50,7 @@ struct qcow2_writer {
 
   struct qcow2_overlap *overlap; /* made on first use */
 
-  uint32_t l1_lo, l1_hi; /* l2.c: entries [lo, hi) are not on disk */
+  struct qcow2_span l1_dirty; /* l2.c */
 
   bool begun; /* writer.c: what must happen before the first change has happened */
   bool blank; /* the file has no magic at present */
@@ -172,6 +177,15 @@ int qcow2_begin (struct qcow2 *q, struct img_error *err);
 int qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err);
 
 /* ---- flush.c ---- */
+
+/* Entry I is not on disk. */
+void qcow2_span_add (struct qcow2_span *span, uint64_t i);
+bool qcow2_span_is_empty (const struct qcow2_span *span);
+/* Writes what SPAN says of TABLE (host order), which is at OFFSET of the file; then SPAN is empty.
+ * EVENT: what it is, for img_event, or NULL. */
+int qcow2_span_write (struct qcow2 *q, struct qcow2_span *span, const uint64_t *table,
+                      uint64_t offset, const char *event, struct img_error *err);
+
 
 /* Writes all metadata, in an order that leaves leaks at worst wherever it ends. */
 int qcow2_write_out (struct qcow2 *q, struct img_error *err);

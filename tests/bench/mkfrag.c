@@ -18,6 +18,8 @@
 #include <blkimg/endian.h>
 #include <blkimg/overflow.h>
 
+#include "tests/bench/make.h"
+
 #define COPIED (1ull << 63)
 #define RUN 16
 
@@ -29,24 +31,6 @@ struct image {
   uint64_t l1_entries, l1_offset, l2_offset, l2_tables, data_offset, refblock_offset, refblocks;
   uint64_t reftable_offset, reftable_clusters;
 };
-
-static uint64_t state;
-
-static uint64_t
-next_random (void)
-{ /* xorshift64*, Marsaglia 2003 / Vigna 2016 */
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return state * 0x2545f4914f6cdd1dull;
-}
-
-static void
-die (const char *what)
-{
-  perror (what);
-  exit (1);
-}
 
 static void *
 need (void *p)
@@ -212,7 +196,7 @@ main (int argc, char **argv)
   im.cluster = 1ull << im.bits;
   im.guest_clusters = size >> im.bits;
   im.count = strtoull (argv[4], NULL, 0);
-  state = strtoull (argv[5], NULL, 0) * 0x9e3779b97f4a7c15ull + 1;
+  random_seed (strtoull (argv[5], NULL, 0));
   im.guest = need (calloc (im.count, sizeof *im.guest));
   choose (&im, argv[6]);
 

@@ -13,28 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/bench/make.h"
+
 struct source {
   int fd;
   off_t at, end; /* what is left of the data range we are in */
 };
-
-static uint64_t state;
-
-static void
-die (const char *what)
-{
-  perror (what);
-  exit (1);
-}
-
-static uint64_t
-next_random (void)
-{ /* xorshift64*, Marsaglia 2003 / Vigna 2016 */
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return state * 0x2545f4914f6cdd1dull;
-}
 
 /* Reads up to N bytes of data; begins again at the first when SRC is used up. */
 static size_t
@@ -69,7 +53,7 @@ main (int argc, char **argv)
   int out = open (argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0666);
   uint64_t size = strtoull (argv[3], NULL, 0) << 20;
   uint64_t min = strtoull (argv[4], NULL, 0) << 10, max = strtoull (argv[5], NULL, 0) << 10;
-  state = strtoull (argv[6], NULL, 0) * 0x9e3779b97f4a7c15ull + 1;
+  random_seed (strtoull (argv[6], NULL, 0));
   if (s.fd < 0 || out < 0 || min == 0 || max < min || ftruncate (out, (off_t) size) < 0)
     die ("mkscatter");
   uint64_t at = 0;

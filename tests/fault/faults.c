@@ -132,11 +132,11 @@ close (int fd)
 
 /* ---- data ---- */
 
-#define PREAD(name, args, call)                         \
+#define MOVES(op, name, args, call)                     \
   ssize_t name args;                                    \
   ssize_t name args                                     \
   {                                                     \
-    if (strikes_fd ("read", fd)) {                      \
+    if (strikes_fd (op, fd)) {                          \
       ssize_t r = cut (n);                              \
       if (r <= 0)                                       \
         return r;                                       \
@@ -144,14 +144,14 @@ close (int fd)
     }                                                   \
     return syscall call;                                \
   }
-PREAD (read, (int fd, void *buf, size_t n), (SYS_read, fd, buf, n))
-PREAD (__read_chk, (int fd, void *buf, size_t n, size_t room),
+MOVES ("read", read, (int fd, void *buf, size_t n), (SYS_read, fd, buf, n))
+MOVES ("read", __read_chk, (int fd, void *buf, size_t n, size_t room),
        (SYS_read, fd, buf, n < room ? n : room))
-PREAD (pread, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
-PREAD (pread64, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
-PREAD (__pread_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
+MOVES ("read", pread, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
+MOVES ("read", pread64, (int fd, void *buf, size_t n, off64_t at), (SYS_pread64, fd, buf, n, at))
+MOVES ("read", __pread_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
        (SYS_pread64, fd, buf, n < room ? n : room, at))
-PREAD (__pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
+MOVES ("read", __pread64_chk, (int fd, void *buf, size_t n, off64_t at, size_t room),
        (SYS_pread64, fd, buf, n < room ? n : room, at))
 
 /* Of a vector that is cut short only the first part is looked at. */
@@ -172,21 +172,11 @@ preadv_short (int fd, const struct iovec *v, off64_t at, int flags)
 PREADV (preadv2)
 PREADV (preadv64v2)
 
-#define PWRITE(name, args, call)                        \
-  ssize_t name args;                                    \
-  ssize_t name args                                     \
-  {                                                     \
-    if (strikes_fd ("write", fd)) {                     \
-      ssize_t r = cut (n);                              \
-      if (r <= 0)                                       \
-        return r;                                       \
-      n = (size_t) r;                                   \
-    }                                                   \
-    return syscall call;                                \
-  }
-PWRITE (write, (int fd, const void *buf, size_t n), (SYS_write, fd, buf, n))
-PWRITE (pwrite, (int fd, const void *buf, size_t n, off64_t at), (SYS_pwrite64, fd, buf, n, at))
-PWRITE (pwrite64, (int fd, const void *buf, size_t n, off64_t at), (SYS_pwrite64, fd, buf, n, at))
+MOVES ("write", write, (int fd, const void *buf, size_t n), (SYS_write, fd, buf, n))
+MOVES ("write", pwrite, (int fd, const void *buf, size_t n, off64_t at),
+       (SYS_pwrite64, fd, buf, n, at))
+MOVES ("write", pwrite64, (int fd, const void *buf, size_t n, off64_t at),
+       (SYS_pwrite64, fd, buf, n, at))
 
 /* ---- the rest ---- */
 
