@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What the manual pages tell users to type does what it is for: each example is run, in order, in a
+# What the README and the manual pages tell users to type does what it is for: each example is run, in order, in a
 # folder with the files that the examples name.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 need_peer gzip
@@ -36,7 +36,7 @@ examples () {
     -e 's/-o key-secret/-o iter-time=10,key-secret/'
 }
 
-for page in "$top_srcdir"/tools/*.pod "$top_srcdir"/modules/*/*.pod; do
+for page in "$top_srcdir/README.md" "$top_srcdir"/tools/*.pod "$top_srcdir"/modules/*/*.pod; do
   name=${page##*/}
   examples "$page" >lines
   [ -s lines ] || continue
