@@ -6,7 +6,7 @@
 # pkgconfigdir DESTDIR CC.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 need_peer pkg-config make
-plan 12
+plan 15
 
 PATH=$DESTDIR$bindir:$PATH
 LD_LIBRARY_PATH=$DESTDIR$libdir
@@ -24,7 +24,8 @@ if [ -n "$DESTDIR" ]; then
 fi
 
 is "$(command -v img-convert)" "$DESTDIR$bindir/img-convert" "the installed programs are run"
-cp "$top_srcdir"/tests/out-of-tree/* . && chmod u+w ./* || exit 99
+cp "$top_srcdir"/tests/out-of-tree/* "$top_srcdir"/modules/template/template.* . &&
+  chmod u+w ./* || exit 99
 run_ok "the module builds with pkg-config alone" make CC="$CC"
 run_ok "and installs into a folder of its own" make install DESTDIR= MODULEDIR="$tmp/modules"
 
@@ -48,3 +49,9 @@ same_bytes plain.raw out.raw "byte for byte"
 printf 'BLKIMGX1\040\0\0\0\0\0\0\0\0\0\0\0\0\001\0\001' | dd of=image.xored conv=notrunc status=none
 run_fails "a bad header is refused" 1 img-info image.xored
 like "$err" "^img-info: .*image\.xored.*header at 0x10" "with a line that says where"
+
+# The driver to copy needs no more of the tree than that.
+run_ok "so is the driver to copy built" make NAME=template CFLAGS='-Wall -Wextra -Werror' CC="$CC" \
+  install DESTDIR= MODULEDIR="$tmp/modules"
+run_ok "it makes an image" img-convert -O template plain.raw image.template
+run_ok "of the same contents" img-compare plain.raw image.template
