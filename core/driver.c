@@ -3,7 +3,7 @@
  *
  * Owns: the list of modules, when one is loaded, and the core's copies of the drivers' structs: of
  * full size, whatever size the module was built with, so that callbacks it does not know are NULL.
- * One lock guards all of it, libltdl too.  A module is taken whole or not at all.  Refuses: drivers
+ * One lock guards all of it, loading too.  A module is taken whole or not at all.  Refuses: drivers
  * that its manifest did not announce. */
 
 #include <config.h>

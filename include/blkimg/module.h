@@ -493,7 +493,7 @@ struct img_module {
 
 #define IMG_CONCAT2(a, b) a##b
 #define IMG_CONCAT(a, b) IMG_CONCAT2 (a, b)
-#ifdef IMG_MODULE_PRELOADED /* linked in: libltdl finds NAME_LTX_img_module_entry */
+#ifdef IMG_MODULE_PRELOADED /* linked in: libtool lists NAME_LTX_img_module_entry */
 #define IMG_ENTRY_SYMBOL IMG_CONCAT (IMG_MODULE_NAME, _LTX_img_module_entry)
 #else
 #define IMG_ENTRY_SYMBOL img_module_entry

@@ -3,7 +3,7 @@
 # of the core.  A test that loads modules sets tests_unit_test_NAME_LDADD = $(unit_shared) so
 # that the core's state exists once.
 unit_tests =
-LDADD = core/libblkimgcore.la $(LTDL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
+LDADD = core/libblkimgcore.la $(CHECK_LIBS)
 unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS)
 if HAVE_CHECK
