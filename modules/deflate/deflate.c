@@ -15,7 +15,10 @@
 
 #include "coder.h"
 
-enum { LEVEL_FAST_MAX = 3 }; /* the last level that trades size for speed */
+enum {
+  LEVEL_FAST = 2,     /* the default: a third faster than level 3, files 0.6 % larger */
+  LEVEL_FAST_MAX = 3, /* the last level that trades size for speed */
+};
 
 int
 deflate_err_damaged (struct img_error *err)
@@ -133,7 +136,7 @@ static const struct img_codec deflate_codec = {
 #endif
   .level_min = 1,
 #ifdef HAVE_ISAL
-  .level_default = LEVEL_FAST_MAX,
+  .level_default = LEVEL_FAST,
 #else
   .level_default = 6,
 #endif
