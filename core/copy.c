@@ -20,6 +20,7 @@
 #define CHUNK (UINT64_C (256) * 1024) /* with its encoded twin it stays in an L2 cache */
 #define CHUNK_MIN (UINT64_C (64) * 1024)
 #define BUFFERS_MAX (UINT64_C (16) << 20)
+#define WINDOW_MAX (UINT64_C (8) << 20) /* of chunks to compress */
 #define GRAIN 4096u     /* what file systems allocate */
 #define LOCAL_MAX 2     /* threads that move bytes between local files: more only wait in line */
 
@@ -117,12 +118,23 @@ first_sharing (const struct copy_job *job)
                                                                               : SHARING_UNKNOWN;
 }
 
+/* Ordered, twice the workers: one to fill while another waits for those before it.  Where filling
+ * is the work, more, so that nobody stands still while the slot at the head takes its time. */
+static unsigned
+count_slots (const struct copy_job *job, unsigned n, bool ordered)
+{
+  if (!ordered)
+    return n;
+  if (!job->opts.compress || n == 1)
+    return 2 * n;
+  return (unsigned) img_max (2 * n, img_min (8 * n, WINDOW_MAX / job->chunk));
+}
+
 static int
 run_workers (struct copy_job *job, unsigned n, bool ordered, struct img_error *err)
 {
-  /* Ordered, twice the slots: one to fill while another waits for those before it. */
   job->plan = copy_plan_new (job, err);
-  job->order = job->plan ? copy_order_new (job, ordered, ordered ? 2 * n : n, err) : NULL;
+  job->order = job->plan ? copy_order_new (job, ordered, count_slots (job, n, ordered), err) : NULL;
   int r = job->order ? img_pool_run (n, copy_work, job, err) : -1;
   copy_order_free (job->order);
   copy_plan_free (job->plan);
