@@ -333,7 +333,7 @@ read_line (struct parser *p, char *line)
   if (word == NULL)
     return 0;
   for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
-    if (strcmp (word, statements[i].word) == 0) {
+    if (*word == *statements[i].word && strcmp (word, statements[i].word) == 0) {
       if (statements[i].read (p) < 0)
         return img_error_prefix (p->err, "%s", word);
       return 0;
