@@ -20,7 +20,8 @@
 #define CHUNK (UINT64_C (256) * 1024) /* with its encoded twin it stays in an L2 cache */
 #define CHUNK_MIN (UINT64_C (64) * 1024)
 #define BUFFERS_MAX (UINT64_C (16) << 20)
-#define WINDOW_MAX (UINT64_C (8) << 20) /* of chunks to compress */
+#define WINDOW_PLAIN (UINT64_C (4) << 20)  /* of chunks that stand in line; */
+#define WINDOW_ENCODE (UINT64_C (8) << 20) /* the same, with as much for what comes out of them */
 #define GRAIN 4096u     /* what file systems allocate */
 #define LOCAL_MAX 2     /* threads that move bytes between local files: more only wait in line */
 
@@ -118,16 +119,17 @@ first_sharing (const struct copy_job *job)
                                                                               : SHARING_UNKNOWN;
 }
 
-/* Ordered, twice the workers: one to fill while another waits for those before it.  Where filling
- * is the work, more, so that nobody stands still while the slot at the head takes its time. */
+/* Ordered, up to twice the workers: one to fill while another waits for those before it.  Where
+ * filling is the work, more, so that nobody stands still while the slot at the head takes its time.
+ * Big units make fewer. */
 static unsigned
 count_slots (const struct copy_job *job, unsigned n, bool ordered)
 {
-  if (!ordered)
-    return n;
-  if (!job->opts.compress || n == 1)
-    return 2 * n;
-  return (unsigned) img_max (2 * n, img_min (8 * n, WINDOW_MAX / job->chunk));
+  if (!ordered || n == 1)
+    return ordered ? 2 : 1;
+  if (job->opts.compress)
+    return (unsigned) img_max (2 * n, img_min (8 * n, WINDOW_ENCODE / job->chunk));
+  return (unsigned) img_max (n, img_min (2 * n, WINDOW_PLAIN / job->chunk));
 }
 
 static int
