@@ -79,14 +79,14 @@ add_options (struct img_value *object, const char *key, const struct img_optdesc
     if (table->type == IMG_OPT_ENUM)
       add_words (option, "choices", table->choices);
     if (table->help)
-      img_value_set_string (option, "help", _(table->help));
+      img_value_set_string (option, "help", table->help);
   }
 }
 
 static void
 add_driver (struct img_value *array, const struct img_manifest_driver *d)
 {
-  static const char *const kinds[] = { "", "format", "protocol", "filter" };
+  static const char *const kinds[] = { "", N_("format"), N_("protocol"), N_("filter") };
   struct img_value *object = img_value_add_object (array, NULL);
 
   img_value_set_string (object, "name", d->name);

@@ -143,7 +143,7 @@ print (const struct bench *b)
   for (size_t i = 0; i < N_PERCENTILES; i++)
     printf (" %s %.1f,", percentiles[i].name,
             (double) latency_percentile (&b->latency, percentiles[i].percent) / 1e3);
-  printf (" max %.1f\n", (double) b->latency.max / 1e3);
+  printf (_(" max %.1f\n"), (double) b->latency.max / 1e3);
 }
 
 static void

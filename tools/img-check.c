@@ -54,7 +54,7 @@ static const struct opt opts[] = {
   OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
   OPT_CHOICE_ROW ('r', "repair", repair_words, struct args, repair,
                   N_("mend what was found, then look again")),
-  OPT_CALL_ROW (0, "drop-broken", "WORD,...", take_drop, struct args, drop,
+  OPT_CALL_ROW (0, "drop-broken", N_("WORD,..."), take_drop, struct args, drop,
                 N_("with -r all: give up damaged snapshots, bitmaps")),
   OPT_SHARE_ROW (struct args, image),
   OPT_OUTPUT_ROW (struct args, output),
@@ -75,7 +75,7 @@ say (void *arg, bool corruption, const char *line)
     fprintf (stderr, "%s\n", line);
 }
 
-/* ---- output: not translated, scripts match these lines ---- */
+/* ---- output ---- */
 
 /* Natively every counter is there; qemu-img leaves zeroes out. */
 static void
@@ -116,25 +116,26 @@ static void
 print_human (const struct img_check *c)
 {
   if (c->corruptions == 0 && c->leaks == 0 && c->check_errors == 0)
-    printf ("No errors were found on the image.\n");
+    printf (_("No errors were found on the image.\n"));
   if (c->corruptions)
-    printf ("\n%" PRIu64 " errors were found on the image.\n"
-            "Data may be corrupted, or further writes to the image may corrupt it.\n",
-            c->corruptions);
+    printf (P_("\n%" PRIu64 " errors were found on the image.\n"
+                "Data may be corrupted, or further writes to the image may corrupt it.\n",
+                c->corruptions), c->corruptions);
   if (c->leaks)
-    printf ("\n%" PRIu64 " leaked clusters were found on the image.\n"
-            "This means waste of disk space, but no harm to data.\n", c->leaks);
+    printf (P_("\n%" PRIu64 " leaked clusters were found on the image.\n"
+                "This means waste of disk space, but no harm to data.\n", c->leaks), c->leaks);
   if (c->check_errors)
-    printf ("\n%" PRIu64 " internal errors have occurred during the check.\n", c->check_errors);
+    printf (P_("\n%" PRIu64 " internal errors have occurred during the check.\n",
+                c->check_errors), c->check_errors);
   if (c->total_clusters && c->allocated_clusters)
-    printf ("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, "
-            "%0.2f%% compressed clusters\n",
+    printf (_("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, "
+              "%0.2f%% compressed clusters\n"),
             c->allocated_clusters, c->total_clusters,
             percent (c->allocated_clusters, c->total_clusters),
             percent (c->fragmented_clusters, c->allocated_clusters),
             percent (c->compressed_clusters, c->allocated_clusters));
   if (c->image_end_offset)
-    printf ("Image end offset: %" PRIu64 "\n", c->image_end_offset);
+    printf (_("Image end offset: %" PRIu64 "\n"), c->image_end_offset);
 }
 
 /* ---- the work ---- */
@@ -154,11 +155,12 @@ look_again (struct img_node *node, struct args *args, struct img_check *c, struc
 
   if (c->corruptions_fixed == 0 && c->leaks_fixed == 0)
     return 0;
-  if (args->output == OUTPUT_HUMAN && !args->quiet)
-    printf ("The following inconsistencies were found and repaired:\n\n"
-            "    %" PRIu64 " leaked clusters\n    %" PRIu64 " corruptions\n\n"
-            "Double checking the fixed image now...\n",
-            c->leaks_fixed, c->corruptions_fixed);
+  if (args->output == OUTPUT_HUMAN && !args->quiet) {
+    printf (_("The following inconsistencies were found and repaired:\n\n"));
+    printf (P_("    %" PRIu64 " leaked clusters\n", c->leaks_fixed), c->leaks_fixed);
+    printf (P_("    %" PRIu64 " corruptions\n", c->corruptions_fixed), c->corruptions_fixed);
+    printf (_("\nDouble checking the fixed image now...\n"));
+  }
   if (img_check (node, &again, 0, err) < 0)
     return -1;
   again.corruptions_fixed = c->corruptions_fixed;

@@ -78,7 +78,7 @@ commit (struct img_node *node, void *data)
   else if (!atomic_load (&args->watch.signal))
     tool_fail (&err);
   if (rc == 0 && !args->quiet && !result.json)
-    printf ("Image committed.\n");
+    printf (_("Image committed.\n"));
   out_result_end (&result, rc == 0);
   return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

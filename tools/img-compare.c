@@ -11,6 +11,7 @@
 #include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
+#include "common/columns.h"
 #include "common/opt-image.h"
 #include "common/out-result.h"
 #include "common/progress.h"
@@ -46,7 +47,7 @@ static const struct opt opts[] = {
   OPT_END_ROW
 };
 
-static const char *const kinds[] = { NULL, "content", "status", "size" };
+static const char *const kinds[] = { NULL, N_("content"), N_("status"), N_("size") };
 
 /* ---- the list ---- */
 
@@ -54,6 +55,7 @@ struct list {
   const struct args *args;
   struct img_value *array; /* or NULL: lines for people */
   bool begun;
+  int widths[2];
 };
 
 static void
@@ -72,9 +74,10 @@ add_range (void *arg, uint64_t offset, uint64_t length, enum img_compare_result 
   if (list->args->quiet)
     return;
   if (!list->begun)
-    printf ("%-16s%-16s%s\n", "Offset", "Length", "Kind");
+    column_headings ((const char *[]) { _("Offset"), _("Length") }, 2, list->widths, _("Kind"));
   list->begun = true;
-  printf ("%#-16" PRIx64 "%#-16" PRIx64 "%s\n", offset, length, kinds[kind]);
+  printf ("%#*" PRIx64 "%#*" PRIx64 "%s\n", list->widths[0], offset, list->widths[1], length,
+          _(kinds[kind]));
 }
 
 /* ---- the result ---- */
@@ -85,21 +88,21 @@ print_result (const struct img_compare *c, uint64_t common, bool listed)
 {
   if (c->size_differs &&
       (c->result == IMG_COMPARE_SAME || (c->result == IMG_COMPARE_CONTENT && c->offset >= common)))
-    printf ("Warning: Image size mismatch!\n");
+    printf (_("Warning: Image size mismatch!\n"));
   switch (c->result) {
   case IMG_COMPARE_SAME:
-    printf ("Images are identical.\n");
+    printf (_("Images are identical.\n"));
     break;
   case IMG_COMPARE_CONTENT:
     if (!listed)
-      printf ("Content mismatch at offset %" PRIu64 "!\n", c->offset);
+      printf (_("Content mismatch at offset %" PRIu64 "!\n"), c->offset);
     break;
   case IMG_COMPARE_STATUS:
     if (!listed)
-      printf ("Strict mode: Offset %" PRIu64 " block status mismatch!\n", c->offset);
+      printf (_("Strict mode: Offset %" PRIu64 " block status mismatch!\n"), c->offset);
     break;
   case IMG_COMPARE_SIZE:
-    printf ("Strict mode: Image size mismatch!\n");
+    printf (_("Strict mode: Image size mismatch!\n"));
     break;
   }
 }

@@ -76,7 +76,7 @@ run (void *data, int n, char **operands)
   rc = img_create (operands[0], &p, &summary, &err);
   /* qemu-img says what it will try, we say what was done. */
   if (!args->quiet && !result.json && summary && (rc == 0 || tool_compat ()))
-    printf ("Formatting '%s', %s\n", operands[0], summary);
+    printf (_("Formatting '%s', %s\n"), operands[0], summary);
   free (summary);
   out_result_end (&result, rc == 0);
   return rc == 0 ? EXIT_SUCCESS : tool_fail (&err);

@@ -135,8 +135,9 @@ put_head (const struct picture *p, const struct img_node *node)
   if (p->length != img_size (node))
     snprintf (part, sizeof part, _(", from 0x%" PRIx64 " on %s"), p->start,
               img_size_format (p->length, cell));
-  printf ("<text class=\"n\" x=\"%d\" y=\"64\">%s, %s (%" PRIu64 " bytes)%s; ", LEFT,
-          img_driver_name (node), img_size_format (img_size (node), size), img_size (node), part);
+  printf ("<text class=\"n\" x=\"%d\" y=\"64\">", LEFT);
+  printf (_("%s, %s (%" PRIu64 " bytes)%s; "), img_driver_name (node),
+          img_size_format (img_size (node), size), img_size (node), part);
   printf (_("a cell is %s"), img_size_format (p->cell, cell));
   printf ("</text>\n");
 }
@@ -146,6 +147,9 @@ picture_svg (const struct picture *p, const struct img_node *node)
 {
   unsigned bottom = TOP + p->rows * ROW + 16, height = bottom + legend_rows (p) * LEGEND + 18;
 
+#if ENABLE_NLS
+  bind_textdomain_codeset ("blkimg", "UTF-8"); /* whatever the terminal's is */
+#endif
   printf ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" "
           "viewBox=\"0 0 %d %u\">\n<style>text{font:13px system-ui,\"DejaVu Sans\",sans-serif;"

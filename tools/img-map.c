@@ -11,6 +11,7 @@
 #include <blkimg/i18n.h>
 #include <blkimg/overflow.h>
 
+#include "common/columns.h"
 #include "common/opt-image.h"
 #include "img-map-picture.h"
 
@@ -39,7 +40,7 @@ static const struct opt opts[] = {
 
 /* What gets the map's blocks. */
 struct sink {
-  int output;
+  int output, widths[3];
   bool some; /* was printed */
   struct picture picture;
 };
@@ -83,14 +84,14 @@ print_json (const struct img_block *b, bool first)
 
 /* Only what can be read from a file by offset fits this form. */
 static int
-print_human (const struct img_block *b, struct img_error *err)
+print_human (const struct img_block *b, const int *widths, struct img_error *err)
 {
   if ((b->flags & IMG_BLOCK_DATA) && !(b->flags & IMG_BLOCK_HOST))
     return img_error_set (err, ENOTSUP,
                           _("File contains external, encrypted or compressed clusters."));
   if ((b->flags & (IMG_BLOCK_DATA | IMG_BLOCK_ZERO)) == IMG_BLOCK_DATA)
-    printf ("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", b->offset, b->length,
-            b->host_offset, img_filename (b->node));
+    printf ("%#*" PRIx64 "%#*" PRIx64 "%#*" PRIx64 "%s\n", widths[0], b->offset, widths[1],
+            b->length, widths[2], b->host_offset, img_filename (b->node));
   return 0;
 }
 
@@ -102,7 +103,7 @@ take_block (void *arg, const struct img_block *b, struct img_error *err)
 
   sink->some = true;
   if (sink->output == OUTPUT_HUMAN)
-    return print_human (b, err);
+    return print_human (b, sink->widths, err);
   if (sink->output == OUTPUT_JSON)
     print_json (b, first);
   else
@@ -118,7 +119,8 @@ print_map (struct img_node *node, uint64_t start, uint64_t length, unsigned flag
   int rc;
 
   if (output == OUTPUT_HUMAN)
-    printf ("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
+    column_headings ((const char *[]) { _("Offset"), _("Length"), _("Mapped to") }, 3, sink.widths,
+                     _("File"));
   rc = img_walk_all (node, start, length, flags, take_block, &sink, err);
   if (output == OUTPUT_JSON && rc == 0)
     puts (sink.some ? "]" : "[]");

@@ -51,10 +51,10 @@ print (const struct img_measure *m, int output)
   struct img_value *v;
 
   if (output == OUTPUT_HUMAN) {
-    printf ("required size: %" PRIu64 "\n", m->required);
-    printf ("fully allocated size: %" PRIu64 "\n", m->fully_allocated);
+    printf (_("required size: %" PRIu64 "\n"), m->required);
+    printf (_("fully allocated size: %" PRIu64 "\n"), m->fully_allocated);
     if (m->has_bitmaps)
-      printf ("bitmaps size: %" PRIu64 "\n", m->bitmaps);
+      printf (_("bitmaps size: %" PRIu64 "\n"), m->bitmaps);
     return;
   }
   v = img_value_object ();

@@ -89,7 +89,7 @@ print_options (const char *label, const struct img_value *array)
 static void
 print_driver (const struct img_value *d, bool options)
 {
-  printf ("  %s %s", text (d, "kind"), text (d, "name"));
+  printf ("  %s %s", translated (d, "kind"), text (d, "name"));
   if (*text (d, "longname"))
     printf (": %s", translated (d, "longname"));
   if (*text (d, "version"))
@@ -110,7 +110,7 @@ print_driver (const struct img_value *d, bool options)
 static void
 print_codec (const struct img_value *c)
 {
-  printf ("  %s %s", "codec", text (c, "name"));
+  printf (_("  codec %s"), text (c, "name"));
   if (*text (c, "version"))
     printf (": %s", text (c, "version"));
   if (img_value_get (c, "level-max"))

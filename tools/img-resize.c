@@ -111,7 +111,7 @@ resize (struct img_node *node, void *data)
   img_value_set_uint (result.facts, "virtual-size-before", before);
   img_value_set_uint (result.facts, "virtual-size", img_size (node));
   if (rc == 0 && !result.json && !args->quiet)
-    printf ("Image resized.\n");
+    printf (_("Image resized.\n"));
   out_result_end (&result, rc == 0);
   return rc == 0 ? EXIT_SUCCESS : tool_fail (&err);
 }

@@ -2,6 +2,8 @@
 # One program a command.  A new one is the lines of "img" with its own name.
 noinst_LTLIBRARIES += tools/common/libtools.la
 tools_common_libtools_la_SOURCES =
+tools_common_libtools_la_SOURCES += %D%/common/columns.c
+tools_common_libtools_la_SOURCES += %D%/common/columns.h
 tools_common_libtools_la_SOURCES += %D%/common/opt-image.c
 tools_common_libtools_la_SOURCES += %D%/common/opt-image.h
 tools_common_libtools_la_SOURCES += %D%/common/opt-usage.c

@@ -26,12 +26,12 @@ report (struct qcow2_checker *c, uint64_t cluster, bool external, bool ours, con
   bool right = external || (cluster < c->n_clusters && qcow2_is_one (c, cluster)
                             && qcow2_count_get (c, cluster) == 1);
   if (!ours || !c->mend || !(right || (c->mend & IMG_REPAIR_ERRORS))) {
-    qcow2_check_error (c, "ERROR OFLAG_COPIED %s", what);
+    qcow2_check_error (c, _("ERROR OFLAG_COPIED %s"), what);
     return false;
   }
   c->mended++;
   if (!qcow2_check_silent (c))
-    img_check_say (c->out, true, "Repairing OFLAG_COPIED %s", what);
+    img_check_say (c->out, true, _("Repairing OFLAG_COPIED %s"), what);
   c->n_said++;
   return true;
 }
@@ -53,8 +53,8 @@ check_entries (struct qcow2_checker *c, bool ours, uint32_t *lo, uint32_t *hi)
       continue;
     if ((external || is_one (c, cluster)) == ((entry & QCOW2_COPIED) != 0))
       continue;
-    snprintf (what, sizeof what, "data cluster: l2_entry=%" PRIx64 " refcount=%" PRIu64, entry,
-              external ? 1 : qcow2_check_stored (c, cluster));
+    snprintf (what, sizeof what, _("data cluster: l2_entry=%" PRIx64 " refcount=%" PRIu64),
+              entry, external ? 1 : qcow2_check_stored (c, cluster));
     if (!report (c, cluster, external, ours, what))
       continue;
     be64_put (p, entry ^ QCOW2_COPIED);
@@ -90,8 +90,9 @@ check_l1_entry (struct qcow2_checker *c, uint32_t index, struct img_error *err)
   bool ours = at < c->file_size && qcow2_count_get (c, at >> q->cluster_bits) == 1;
   uint8_t bytes[8];
   char what[128];
-  snprintf (what, sizeof what, "L2 cluster: l1_index=%" PRIu32 " l1_entry=%" PRIx64 " refcount=%"
-            PRIu64, index, q->l1[index], qcow2_check_stored (c, cluster));
+  snprintf (what, sizeof what, _("L2 cluster: l1_index=%" PRIu32 " l1_entry=%" PRIx64
+                                 " refcount=%" PRIu64),
+            index, q->l1[index], qcow2_check_stored (c, cluster));
   if (!report (c, cluster, false, ours, what))
     return 0;
   q->l1[index] ^= QCOW2_COPIED;

@@ -145,7 +145,7 @@ qcow2_check_bitmaps (struct qcow2_checker *c, struct img_error *err)
   if (qcow2_count_region (c, h->bitmap_dir_offset, h->bitmap_dir_size, 1, err) < 0)
     return -1;
   if (qcow2_bitmaps_read (c->q, &all, err) < 0) {
-    qcow2_check_error (c, "ERROR %s", err->message);
+    qcow2_check_error (c, _("ERROR %s"), err->message);
     qcow2_check_unknown (c, err);
     c->bitmaps_wrong = true;
     img_error_clear (err);

@@ -62,7 +62,7 @@ qcow2_check_failed (struct qcow2_checker *c, struct img_error *err)
   c->out->check_errors++;
   qcow2_check_unknown (c, err);
   if (c->n_said++ < MAX_SAID)
-    img_check_say (c->out, true, "ERROR %s", err->message);
+    img_check_say (c->out, true, _("ERROR %s"), err->message);
   img_error_clear (err);
 }
 

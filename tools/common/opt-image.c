@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/columns.h"
 #include "common/opt-image.h"
 
 #include <blkimg/cleanup.h>
@@ -135,13 +136,13 @@ type_word (const struct img_optdesc *d)
 {
   switch (d->type) {
   case IMG_OPT_BOOL:
-    return "<bool (on/off)>";
+    return N_("<bool (on/off)>");
   case IMG_OPT_NUMBER:
-    return "<num>";
+    return N_("<num>");
   case IMG_OPT_SIZE:
-    return "<size>";
+    return N_("<size>");
   default:
-    return "<str>";
+    return N_("<str>");
   }
 }
 
@@ -157,8 +158,10 @@ print_option (const struct img_optdesc *d)
 {
   char left[120];
 
-  snprintf (left, sizeof left, "%s=%s", d->name, type_word (d));
-  printf ("  %-22s - %s", left, _(d->help));
+  snprintf (left, sizeof left, "%s=%s", d->name, _(type_word (d)));
+  printf ("  ");
+  column_print (left, -22);
+  printf (" - %s", _(d->help));
   if (d->type == IMG_OPT_ENUM && !tool_compat ()) {
     for (int i = 0; d->choices[i]; i++)
       printf ("%s%s", i ? "|" : " (", d->choices[i]);

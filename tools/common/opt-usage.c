@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include <blkimg/blkimg.h>
 #include <blkimg/i18n.h>
 
+#include "common/columns.h"
 #include "common/opt.h"
 
 #define HELP_COLUMN 34
@@ -26,17 +26,6 @@ argument_name (const struct opt *row, char *buf, size_t size)
     snprintf (buf, size, "%s", _(row->arg));
   for (int i = 0; row->words && row->words[i] && used < size; i++)
     used += (size_t) snprintf (buf + used, size - used, "%s%s", i ? "|" : "", row->words[i]);
-}
-
-/* The columns it takes on a terminal; its bytes where it is no text of this locale. */
-static int
-display_width (const char *text)
-{
-  wchar_t wide[200];
-  size_t n = mbstowcs (wide, text, sizeof wide / sizeof *wide);
-  int width = n < sizeof wide / sizeof *wide ? wcswidth (wide, n) : -1;
-
-  return width < 0 ? (int) strlen (text) : width;
 }
 
 static void
@@ -57,11 +46,10 @@ print_row (const struct opt *row)
     n += snprintf (left + n, sizeof left - (size_t) n, "%s%s%s",
                    optional ? "[=" : row->name ? "=" : " ", arg, optional ? "]" : "");
   }
-  int width = display_width (left);
-  if (width > HELP_COLUMN - 2)
+  if (column_width (left) > HELP_COLUMN - 2)
     printf ("%s\n%*s", left, HELP_COLUMN, "");
   else
-    printf ("%s%*s", left, HELP_COLUMN - width, "");
+    column_print (left, -HELP_COLUMN);
   printf ("%s\n", _(row->help));
 }
 

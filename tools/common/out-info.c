@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The facts of an image as lines for people.
  *
- * Owns: wording and order of what `info` prints, which scripts match; it is not translated for that
- * reason.  Refuses: knowing formats; what a driver says of its own is printed key by key. */
+ * Owns: wording and order of what `info` prints.  Refuses: knowing formats; what a driver says of
+ * its own is printed key by key, and a key is the same in every language. */
 
 #include <config.h>
 
@@ -13,7 +13,9 @@
 #include <time.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
+#include "common/columns.h"
 #include "common/out.h"
 #include "common/tool.h"
 
@@ -93,12 +95,27 @@ print_specific (const struct img_value *specific, unsigned depth)
     return;
   data = out_ordered (img_value_get (specific, "data"));
   indent (depth);
-  printf ("Format specific information:\n");
+  printf (_("Format specific information:\n"));
   print_tree (data, depth + 1);
   img_value_free (data);
 }
 
 /* ---- snapshots ---- */
+
+static const struct { const char *heading; int width; } columns[] = {
+  { N_("ID"), -7 }, { N_("TAG"), -16 }, { N_("VM_SIZE"), 8 }, { N_("DATE"), 19 },
+  { N_("VM_CLOCK"), 15 }, { N_("ICOUNT"), 10 }
+};
+#define N_COLUMNS (sizeof columns / sizeof columns[0])
+
+static void
+print_row (const char *const *cells)
+{
+  for (unsigned i = 0; i < N_COLUMNS; i++) {
+    column_print (cells[i], column_fit (columns[i].width, _(columns[i].heading)));
+    putchar (i + 1 < N_COLUMNS ? ' ' : '\n');
+  }
+}
 
 static void
 print_snapshot (const struct img_value *s)
@@ -116,19 +133,22 @@ print_snapshot (const struct img_value *s)
   if (img_value_get (s, "icount"))
     snprintf (icount, sizeof icount, "%" PRId64, img_value_int (img_value_get (s, "icount")));
   img_size_format (img_value_uint (img_value_get (s, "vm-state-size")), size);
-  printf ("%-7s %-16s %8s %19s %15s %10s\n", text (s, "id"), text (s, "name"), size, date, clock,
-          icount);
+  print_row ((const char *[]) { text (s, "id"), text (s, "name"), size, date, clock, icount });
 }
 
 static void
 print_snapshots (const struct img_value *list, unsigned depth)
 {
+  const char *headings[N_COLUMNS];
+
   if (img_value_count (list) == 0)
     return;
+  for (unsigned i = 0; i < N_COLUMNS; i++)
+    headings[i] = _(columns[i].heading);
   indent (depth);
-  printf ("Snapshot list:\n");
+  printf (_("Snapshot list:\n"));
   indent (depth);
-  printf ("%-7s %-16s %8s %19s %15s %10s\n", "ID", "TAG", "VM_SIZE", "DATE", "VM_CLOCK", "ICOUNT");
+  print_row (headings);
   for (size_t i = 0; i < img_value_count (list); i++) {
     indent (depth);
     print_snapshot (img_value_at (list, i));
@@ -145,11 +165,12 @@ print_sizes (const struct img_value *info, bool child, unsigned depth)
   char size[32];
 
   indent (depth);
-  printf ("%s: %s (%" PRIu64 " bytes)\n", child ? "file length" : "virtual size",
+  printf (child ? _("file length: %s (%" PRIu64 " bytes)\n")
+                : _("virtual size: %s (%" PRIu64 " bytes)\n"),
           img_size_format (bytes, size), bytes);
   indent (depth);
-  printf ("disk size: %s\n",
-          actual ? img_size_format (img_value_uint (actual), size) : "unavailable");
+  printf (_("disk size: %s\n"),
+          actual ? img_size_format (img_value_uint (actual), size) : _("unavailable"));
 }
 
 static void
@@ -161,16 +182,16 @@ print_backing (const struct img_value *info, unsigned depth)
 
   if (backing) {
     indent (depth);
-    printf ("backing file: %s", backing);
+    printf (_("backing file: %s"), backing);
     if (full == NULL)
-      printf (" (cannot determine actual path)");
+      printf (_(" (cannot determine actual path)"));
     else if (strcmp (backing, full) != 0)
-      printf (" (actual path: %s)", full);
+      printf (_(" (actual path: %s)"), full);
     putchar ('\n');
   }
   if (format) {
     indent (depth);
-    printf ("backing file format: %s\n", format);
+    printf (_("backing file format: %s\n"), format);
   }
 }
 
@@ -180,7 +201,7 @@ print_limits (const struct img_value *limits, unsigned depth)
   if (limits == NULL)
     return;
   indent (depth);
-  printf ("Block limits:\n");
+  printf (_("Block limits:\n"));
   print_tree (limits, depth + 1);
 }
 
@@ -199,21 +220,21 @@ print_image (const struct img_value *info, const char *path, unsigned depth)
   const struct img_value *cluster = img_value_get (info, "cluster-size");
 
   indent (depth);
-  printf ("%s: %s\n", *path ? "filename" : "image", text (info, "filename"));
+  printf (*path ? _("filename: %s\n") : _("image: %s\n"), text (info, "filename"));
   indent (depth);
-  printf ("%s: %s\n", child ? "protocol type" : "file format", text (info, "format"));
+  printf (child ? _("protocol type: %s\n") : _("file format: %s\n"), text (info, "format"));
   print_sizes (info, child, depth);
   if (img_value_bool (img_value_get (info, "encrypted"))) {
     indent (depth);
-    printf ("encrypted: yes\n");
+    printf (_("encrypted: yes\n"));
   }
   if (cluster) {
     indent (depth);
-    printf ("cluster_size: %" PRIu64 "\n", img_value_uint (cluster));
+    printf (_("cluster_size: %" PRIu64 "\n"), img_value_uint (cluster));
   }
   if (img_value_bool (img_value_get (info, "dirty-flag"))) {
     indent (depth);
-    printf ("cleanly shut down: no\n");
+    printf (_("cleanly shut down: no\n"));
   }
   print_backing (info, depth);
   print_limits (img_value_get (info, "limits"), depth);
@@ -223,7 +244,7 @@ print_image (const struct img_value *info, const char *path, unsigned depth)
     const struct img_value *c = img_value_at (children, i);
     char below[256];
     snprintf (below, sizeof below, "%s/%s", path, text (c, "name"));
-    printf ("Child node '%s':\n", below);
+    printf (_("Child node '%s':\n"), below);
     print_image (img_value_get (c, "info"), below, 1);
   }
 }
