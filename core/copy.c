@@ -34,7 +34,8 @@ cut_source (const struct copy_job *job, uint64_t *length, struct img_error *err)
   *length = o->length ? o->length : size - img_min (o->src_offset, size);
   if (job->n_src == 1 && img_within (o->src_offset, *length, size))
     return 0;
-  return img_error_set (err, EINVAL, _("%s: that part is not in it"), job->src[0]->filename);
+  return img_error_set (err, EINVAL, _("%s: the part to copy is not inside it"),
+                        job->src[0]->filename);
 }
 
 static int
@@ -47,7 +48,7 @@ add_sizes (struct copy_job *job, struct img_error *err)
     if ((job->opts.src_offset || job->opts.length) && cut_source (job, &length, err) < 0)
       return -1;
     if (!img_add (job->total, length, &job->total))
-      return img_error_set (err, EFBIG, _("the sources are too long together"));
+      return img_error_set (err, EFBIG, _("the sources are too large together"));
   }
   if (job->total <= atomic_load (&job->dst->size))
     return 0;

@@ -48,7 +48,7 @@ find_drivers (struct img_create_plan *plan, const char *name, const char *format
   if (*name == '\0')
     return img_error_set (err, EINVAL, _("the image name is empty"));
   if (strncmp (name, "json:", 5) == 0)
-    return img_error_set (err, EINVAL, _("an image cannot be created by a json: name"));
+    return img_error_set (err, EINVAL, _("an image cannot be created with a json: name"));
   plan->protocol = img_open_protocol (name, false, opts, err);
   if (plan->protocol == NULL)
     return -1;

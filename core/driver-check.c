@@ -56,7 +56,7 @@ compare (const struct img_manifest_driver *said, const struct img_driver *is, st
   else if (!same_magics (said->magics, is->magics))
     what = "magic";
   if (what)
-    return img_error_set (err, ENOEXEC, _("'%s' in its manifest is not what its module says"),
+    return img_error_set (err, ENOEXEC, _("'%s' in its manifest differs from what the module says"),
                           what);
   return 0;
 }

@@ -183,7 +183,7 @@ check_crypto (const struct img_manifest *m, const struct img_module *module, str
   const struct img_crypto *crypto = crypto_of (module);
 
   if ((crypto == NULL) != (m->crypto == NULL) || (crypto && strcmp (crypto->name, m->crypto) != 0))
-    return img_error_set (err, ENOEXEC, _("'%s' in its manifest is not what its module says"),
+    return img_error_set (err, ENOEXEC, _("'%s' in its manifest differs from what the module says"),
                           "crypto");
   if (crypto && (crypto->struct_size < sizeof *crypto || crypto->abi != IMG_ABI))
     return img_error_set (err, ENOEXEC, _("its encryption was made for another module ABI"));

@@ -123,7 +123,8 @@ check_loop (struct img_node *node, const char *what, const char *name, const uin
             struct img_error *err)
 {
   if (node->depth >= IMG_MAX_DEPTH)
-    return img_error_set (err, ELOOP, _("%s '%s' would be number %d of a chain: no more than %d"),
+    return img_error_set (err, ELOOP, _("%s '%s' would be number %d of a chain: no more than %d"
+                                      " are allowed"),
                           what, name, IMG_MAX_DEPTH + 1, IMG_MAX_DEPTH);
   for (struct img_node *above = node; above; above = above->parent)
     if (img_gate_is_file (above, id))
@@ -160,7 +161,7 @@ kind_of_file (const struct stat *st)
   case S_IFSOCK:
     return _("it is a socket");
   default:
-    return _("it is a device that is no disk");
+    return _("it is a device, but not a disk");
   }
 }
 
@@ -248,6 +249,6 @@ img_gate_check_format (struct img_node *node, const char *what, const char *form
   d = img_registry_driver (list, format);
   if (d == NULL || d->kind == IMG_FORMAT || img_open_name_is_local (format))
     return 0;
-  img_error_set (err, EPERM, _("%s is not opened: its format '%s' is none"), what, format);
+  img_error_set (err, EPERM, _("%s is not opened: '%s' is not a format"), what, format);
   return img_error_hint (err, _("--allow-any-backing opens it, if you trust this image."));
 }

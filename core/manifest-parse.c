@@ -64,7 +64,7 @@ static int
 one_word (struct parser *p)
 {
   if (p->n_words != 1)
-    return img_error_set (p->err, EINVAL, _("one word is wanted here"));
+    return img_error_set (p->err, EINVAL, _("one word is expected here"));
   return 0;
 }
 
@@ -217,14 +217,15 @@ read_magic (struct parser *p)
   if (in_driver (p) < 0)
     return -1;
   if (p->n_words != 2)
-    return img_error_set (p->err, EINVAL, _("an offset and bytes are wanted here"));
+    return img_error_set (p->err, EINVAL, _("an offset and bytes are expected here"));
   magic.offset = strtoll (p->words[0], &end, 10);
   magic.bytes = p->words[1];
   magic.length = unescape (p->words[1]);
   if (*end || magic.length == 0)
     return img_error_set (p->err, EINVAL, _("the offset or the bytes are not understood"));
   if (!img_magic_in_reach (&magic))
-    return img_error_set (p->err, EINVAL, _("these bytes are not among those that are looked at"));
+    return img_error_set (p->err, EINVAL, _("these bytes are not among those that probing"
+                                           " looks at"));
   if (p->n_magics == MAX_MAGICS)
     return img_error_set (p->err, EINVAL, _("more than %d magics"), MAX_MAGICS);
   grown = realloc (p->magics, (p->n_magics + 2) * sizeof *grown);

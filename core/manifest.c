@@ -38,7 +38,7 @@ read_text (int dirfd, const char *name, char *buf, struct img_error *err)
     return img_error_set (err, EFBIG, _("%s: it is longer than %d bytes"), file, MAX_MANIFEST);
   buf[n] = '\0';
   if (strlen (buf) != (size_t) n)
-    return img_error_set (err, EINVAL, _("%s: it is not a text"), file);
+    return img_error_set (err, EINVAL, _("%s: it is not text"), file);
   return 0;
 }
 

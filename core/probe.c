@@ -176,6 +176,6 @@ img_probe_guard (struct img_node *node, const void *buf, uint64_t length, uint64
   if (p.best == NULL)
     return 0;
   img_error_set (err, EPERM, _("the write would make this raw image look like %s"), p.best->name);
-  img_error_hint (err, _("It was taken for raw by guessing; say that it is raw to write this."));
+  img_error_hint (err, _("It was only guessed to be raw; say that it is raw to write this."));
   return img_error_name (node->filename, err);
 }

@@ -68,7 +68,7 @@ bad_size (const char *text, struct img_error *err)
 static int
 too_big (const char *text, struct img_error *err)
 {
-  return img_error_set (err, ERANGE, _("size '%s' is too big"), text);
+  return img_error_set (err, ERANGE, _("size '%s' is too large"), text);
 }
 
 int

@@ -30,7 +30,7 @@ static const struct opt opts[] = {
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_CACHE_ROW ('t', "cache", struct args, image.cache),
   OPT_FLAG_ROW (0, "force", struct args, force,
-                N_("also what may make the data unreadable for ever")),
+                N_("also do what may make the data unreadable for good")),
   OPT_PROGRESS_ROW (struct args, progress),
   OPT_RESULT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
@@ -91,7 +91,7 @@ run (void *data, int n, char **names)
   if (args->options == NULL)
     return tool_usage (_("Must specify options (-o)"));
   if (args->image.image_opts && args->image.format)
-    return tool_usage (_("--image-opts and --format exclude each other"));
+    return tool_usage (_("--image-opts and --format are mutually exclusive"));
   if (opt_wants_help (args->options))
     return help (args, n, names);
   if (n != 1)

@@ -153,7 +153,7 @@ prepare (struct run *r, struct img_node *node, struct img_error *err)
   /* whole pages each, as the disk may want it */
   if (r->units == NULL || !img_round_up (b->size, 4096, &each) || !img_mul (each, b->depth, &all) ||
       all > SIZE_MAX || posix_memalign (&p, 4096, img_max (all, 4096)) != 0)
-    return img_error_set (err, ENOMEM, _("%u buffers of %llu bytes are more than there is memory"),
+    return img_error_set (err, ENOMEM, _("there is not enough memory for %u buffers of %llu bytes"),
                           b->depth, (unsigned long long) b->size);
   r->buffers = p;
   if (b->write)

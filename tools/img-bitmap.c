@@ -69,9 +69,9 @@ static const struct opt opts[] = {
                 N_("what a bit of a new bitmap stands for (default: 64k)")),
   ACTION_ROW ("remove", set_remove, N_("remove the bitmap")),
   ACTION_ROW ("remove-all", set_remove_all, N_("remove all bitmaps of the image")),
-  ACTION_ROW ("clear", set_clear, N_("mark nothing in the bitmap any more")),
+  ACTION_ROW ("clear", set_clear, N_("clear all that the bitmap has marked")),
   ACTION_ROW ("enable", set_enable, N_("the bitmap records writes from now on")),
-  ACTION_ROW ("disable", set_disable, N_("the bitmap stays as it is")),
+  ACTION_ROW ("disable", set_disable, N_("the bitmap records writes no longer")),
   OPT_CALL_ROW (0, "merge", N_("SOURCE"), set_merge, struct args, actions,
                 N_("mark what bitmap SOURCE has marked, too")),
   OPT_TEXT_ROW ('b', "source-file", N_("FILE"), struct args, source_file,
@@ -242,7 +242,7 @@ check (const struct args *args, int n)
   if (args->source_file && !merges)
     return tool_usage (_("Merge bitmap source file only supported with --merge"));
   if (args->image.image_opts && args->image.format)
-    return tool_usage (_("--image-opts and --format exclude each other"));
+    return tool_usage (_("--image-opts and --format are mutually exclusive"));
   if (all && n != 1)
     return tool_usage (_("Expecting one image file name"));
   if (!all && n != 2)

@@ -53,7 +53,7 @@ static const struct opt opts[] = {
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_CACHE_ROW ('T', "cache", struct args, image.cache),
   OPT_CHOICE_ROW ('r', "repair", repair_words, struct args, repair,
-                  N_("mend what was found, then look again")),
+                  N_("repair what was found, then check again")),
   OPT_CALL_ROW (0, "drop-broken", N_("WORD,..."), take_drop, struct args, drop,
                 N_("with -r all: give up damaged snapshots, bitmaps")),
   OPT_SHARE_ROW (struct args, image),

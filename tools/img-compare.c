@@ -29,9 +29,9 @@ struct args {
 
 static const struct opt opts[] = {
   OPT_TEXT_ROW ('f', "a-format", N_("FMT"), struct args, image.format,
-                N_("format of FILE1 (default: look at it)")),
+                N_("format of FILE1 (default: detect it)")),
   OPT_TEXT_ROW ('F', "b-format", N_("FMT"), struct args, format2,
-                N_("format of FILE2 (default: look at it)")),
+                N_("format of FILE2 (default: detect it)")),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_FLAG_ROW ('s', "strict", struct args, strict,
                 N_("sizes and allocation must be the same, too")),

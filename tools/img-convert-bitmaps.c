@@ -50,7 +50,7 @@ convert_bitmaps_judge (const struct convert_args *args, struct img_node *source,
       continue;
     img_error_set (err, EINVAL, _("Cannot copy inconsistent bitmap '%s'"), name_of (b));
     return img_error_hint (err, _("--skip-broken-bitmaps leaves it out, img-bitmap --remove"
-                                  " removes it"));
+                                  " removes it."));
   }
   driver = format ? img_driver_find (format, err) : NULL;
   if (format && driver == NULL)

@@ -59,10 +59,10 @@ judge_input (const struct job *j, struct img_error *err)
     return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
                           stream_input_name (), option);
   if (a->image.format && strcmp (a->image.format, "raw") != 0)
-    return img_error_set (err, EINVAL, _("%s: only raw can be read as it comes"),
+    return img_error_set (err, EINVAL, _("%s: only raw can be read from a stream"),
                           stream_input_name ());
   if (j->n_sources > 1)
-    return img_error_set (err, EINVAL, _("%s: it is the only source or none"),
+    return img_error_set (err, EINVAL, _("%s: it can only be the only source"),
                           stream_input_name ());
   return 0;
 }
@@ -77,12 +77,12 @@ open_sources (struct job *j, char **names, struct img_error *err)
   p.snapshot = j->args->snapshot;
   for (unsigned i = 0; i < j->n_sources; i++) {
     if (!j->args->image.image_opts && image_same_file (names[i], j->target_name))
-      return img_error_set (err, EINVAL, _("'%s' is source and target"), names[i]);
+      return img_error_set (err, EINVAL, _("'%s' is both source and target"), names[i]);
     j->sources[i] = img_open (names[i], &p, err);
     if (j->sources[i] == NULL)
       return -1;
     if (!img_add (j->size, img_size (j->sources[i]), &j->size) || j->size > INT64_MAX)
-      return img_error_set (err, EFBIG, _("the sources are too big together"));
+      return img_error_set (err, EFBIG, _("the sources are too large together"));
   }
   return 0;
 }
@@ -208,13 +208,14 @@ judge_stream (const struct job *j, struct img_error *err)
                        : a->bitmaps ? "--bitmaps" : NULL;
 
   if (j->reads_stream)
-    return img_error_set (err, EINVAL, _("%s: from a stream to a stream is nothing to convert"),
+    return img_error_set (err, EINVAL, _("%s: from a stream to a stream there is nothing"
+                                        " to convert"),
                           stream_output_name (j->target_name));
   if (option)
     return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
                           stream_output_name (j->target_name), option);
   if (a->output == OUTPUT_JSON && j->stream == STDOUT_FILENO)
-    return img_error_set (err, EINVAL, _("%s: it is the image's, there is no place for %s"),
+    return img_error_set (err, EINVAL, _("%s: the image goes there, which leaves no place for %s"),
                           stream_output_name (j->target_name), "--output=json");
   return 0;
 }

@@ -57,7 +57,8 @@ static const struct opt opts[] = {
   OPT_FLAG_ROW (0, "target-is-zero", ARGS, target_is_zero,
                 N_("the target reads as zeroes already; needs -n")),
   OPT_SHARE_ROW (ARGS, image),
-  OPT_SIZE_ROW ('r', "rate-limit", N_("BYTES"), ARGS, rate, N_("copy at most that a second")),
+  OPT_SIZE_ROW ('r', "rate-limit", N_("BYTES"), ARGS, rate,
+                N_("copy at most that many bytes a second")),
   OPT_WORKERS_ROW (ARGS, workers),
   OPT_FLAG_ROW ('W', "oob-writes", ARGS, out_of_order,
                 N_("write in any order: faster on some devices, output may vary")),
@@ -67,7 +68,7 @@ static const struct opt opts[] = {
                   N_("share blocks with the source where the file system can")),
   OPT_FLAG_ROW ('c', "compress", ARGS, compress, N_("compress the target")),
   OPT_NUMBER_ROW (0, "compress-level", N_("N"), ARGS, level,
-                  N_("how hard to try: 1 is fastest")),
+                  N_("effort of compression: 1 is fastest")),
   OPT_PROGRESS_ROW (ARGS, progress),
   OPT_RESULT_ROW (ARGS, output),
   OPT_QUIET_ROW (ARGS, quiet),
@@ -81,7 +82,7 @@ static int
 check_target (const ARGS *a)
 {
   if (a->target_image_opts && a->target_format)
-    return tool_usage (_("-O and --target-image-opts exclude each other"));
+    return tool_usage (_("-O and --target-image-opts are mutually exclusive"));
   if (a->target_image_opts && !a->no_create)
     return tool_usage (_("--target-image-opts requires use of -n flag"));
   if (a->target_is_zero && !a->no_create)
@@ -119,13 +120,13 @@ static int
 check_sources (const ARGS *a, int n)
 {
   if (a->image.image_opts && a->image.format)
-    return tool_usage (_("--image-opts and --source-format exclude each other"));
+    return tool_usage (_("--image-opts and --source-format are mutually exclusive"));
   if (a->skip_broken && !a->bitmaps)
     return tool_usage (_("Use of --skip-broken-bitmaps requires --bitmaps"));
   if (n > 1 && a->bitmaps)
     return tool_usage (_("Copying bitmaps only possible with single source"));
   if (n > 1 && a->snapshot)
-    return tool_usage (_("No support for concatenating multiple snapshot"));
+    return tool_usage (_("No support for concatenating multiple snapshots"));
   if (n > 1 && a->backing)
     return tool_usage (_("Having a backing file for the target makes no sense when concatenating "
                          "multiple input images"));

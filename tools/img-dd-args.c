@@ -73,7 +73,7 @@ parse_number (const char *name, const char *text, uint64_t *value)
                      : parse_product (text, value))
     return 0;
   if (!tool_compat ())
-    return tool_usage (_("%s=%s is no number"), name, text);
+    return tool_usage (_("%s=%s is not a number"), name, text);
   tool_say ("Invalid %s specified. You may use k, M, G, T, P or E suffixes for", name);
   tool_say ("kilobytes, megabytes, gigabytes, terabytes, petabytes and exabytes.");
   return EXIT_FAILURE;
@@ -210,7 +210,7 @@ dd_parse (struct dd_args *args, int n, char **operands)
   if (tool_compat () && (args->in == NULL || args->out == NULL))
     return tool_usage (_("Must specify both input and output files"));
   if ((args->flags & DD_NOCREAT) && (args->flags & DD_EXCL))
-    return tool_usage (_("conv=nocreat and conv=excl exclude each other"));
+    return tool_usage (_("conv=nocreat and conv=excl are mutually exclusive"));
   args->in = args->in ? args->in : "-";
   args->out = args->out ? args->out : "-";
   return 0;

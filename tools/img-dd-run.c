@@ -109,7 +109,7 @@ open_target (struct job *j, uint64_t size, struct img_error *err)
   if (!there && (a->flags & DD_NOCREAT))
     return img_error_errno (err, ENOENT, "%s", a->out);
   if (there && j->src && !a->image.image_opts && image_same_file (a->in, a->out))
-    return img_error_set (err, EINVAL, _("'%s' is source and target"), a->in);
+    return img_error_set (err, EINVAL, _("'%s' is both source and target"), a->in);
   if (!there || !(a->flags & DD_NOTRUNC))
     return create_new (j, size, err);
   return open_existing (j, err) < 0 ? -1 : grow (j, size, err);

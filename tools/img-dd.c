@@ -20,7 +20,7 @@
 static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct dd_args, image.format),
   OPT_TEXT_ROW ('O', "output-format", N_("FMT"), struct dd_args, target_format,
-                N_("format of the target (default: raw; with conv=notrunc: look at it)")),
+                N_("format of the target (default: raw; with conv=notrunc: detect it)")),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct dd_args, image),
   OPT_SHARE_ROW (struct dd_args, image),
   OPT_WORKERS_ROW (struct dd_args, workers),
@@ -45,7 +45,7 @@ find_range (const struct dd_args *a, struct dd_range *r)
   if (!to_bytes (a->skip, a->ibs, a->flags & DD_SKIP_BYTES, &r->skip)
       || !to_bytes (a->seek, a->obs, a->flags & DD_SEEK_BYTES, &r->seek)
       || (a->has_count && !to_bytes (a->count, a->ibs, a->flags & DD_COUNT_BYTES, &r->most)))
-    return tool_usage (_("these are too many bytes"));
+    return tool_usage (_("that is too many bytes"));
   if (a->has_count && tool_compat ())
     r->most -= img_min (r->most, r->skip);
   return 0;
@@ -120,9 +120,10 @@ run (void *data, int n, char **operands)
   if (rc != 0)
     return rc;
   if (args->image.image_opts && args->image.format)
-    return tool_usage (_("--image-opts and --format exclude each other"));
+    return tool_usage (_("--image-opts and --format are mutually exclusive"));
   if (args->output == OUTPUT_JSON && stream_is_stdio (args->out))
-    return tool_usage (_("standard output is the image's: there is no place for --output=json"));
+    return tool_usage (_("the image goes to standard output, which leaves no place for"
+                         " --output=json"));
   shown.on = args->status == DD_STATUS_PROGRESS;
   progress_start (&watch, &shown, false, true);
   rc = copy (args, &range, &watch);

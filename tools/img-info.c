@@ -22,7 +22,7 @@ static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_FLAG_ROW (0, "backing-chain", struct args, chain,
-                N_("also the images below, one record each")),
+                N_("also the backing images, one record each")),
   OPT_CACHE_ROW ('t', "cache", struct args, image.cache),
   OPT_SHARE_ROW (struct args, image),
   OPT_FLAG_ROW (0, "limits", struct args, limits, N_("also the limits of requests")),

@@ -29,8 +29,9 @@ static const char *const form_words[] = { "human", "json", "svg", "blocks", NULL
 static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
-  OPT_SIZE_ROW ('s', "start-offset", N_("BYTES"), struct args, start, N_("begin there")),
-  OPT_SIZE_ROW ('l', "max-length", N_("BYTES"), struct args, length, N_("map that much")),
+  OPT_SIZE_ROW ('s', "start-offset", N_("BYTES"), struct args, start, N_("begin at that offset")),
+  OPT_SIZE_ROW ('l', "max-length", N_("BYTES"), struct args, length,
+               N_("map at most that many bytes")),
   OPT_SHARE_ROW (struct args, image),
   OPT_CHOICE_ROW (0, "output", form_words, struct args, output, N_("form of the output")),
   OPT_OBJECT_ROW (struct args, image),
@@ -199,7 +200,7 @@ run (void *data, int n, char **names)
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
   if (tool_compat () && args->output > OUTPUT_JSON)
-    return tool_usage (_("option --%s: %s"), "output", _("it takes human and json"));
+    return tool_usage (_("option --%s: %s"), "output", _("it takes human or json"));
   return image_run (names[0], &params, map, args);
 }
 

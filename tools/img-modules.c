@@ -183,7 +183,7 @@ run (void *data, int n, char **names)
   int status = EXIT_SUCCESS;
 
   if (n > 0 && (args->json || args->output == OUTPUT_JSON))
-    return tool_usage (_("JSON output is of all modules"));
+    return tool_usage (_("JSON output always lists all modules"));
   all = img_modules (&err);
   if (all == NULL)
     return tool_fail (&err);
@@ -193,7 +193,7 @@ run (void *data, int n, char **names)
     print_named (all, NULL, args->options);
   for (int i = 0; i < n; i++)
     if (!print_named (all, names[i], true)) {
-      tool_say (_("no module has '%s'"), names[i]);
+      tool_say (_("no module provides '%s'"), names[i]);
       status = EXIT_FAILURE;
     }
   img_value_free (all);

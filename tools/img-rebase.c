@@ -116,7 +116,7 @@ int
 main (int argc, char **argv)
 {
   static const struct command command = {
-    "rebase", N_("Give an image another backing file; it shows what it showed."), N_("FILE"),
+    "rebase", N_("Give an image another backing file; its contents stay the same."), N_("FILE"),
     opts, run
   };
   struct args args = { .unsafe = false };

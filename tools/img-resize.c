@@ -30,7 +30,7 @@ static const struct opt opts[] = {
   OPT_FORMAT_ROW ('f', "format", struct args, image.format),
   OPT_IMAGE_OPTS_ROW ("image-opts", struct args, image),
   OPT_CHOICE_ROW (0, "preallocation", prealloc_words, struct args, prealloc,
-                  N_("how space for what is added is taken")),
+                  N_("how space is allocated for what is added")),
   OPT_FLAG_ROW (0, "shrink", struct args, shrink, N_("the image may become smaller")),
   OPT_RESULT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),

@@ -41,7 +41,7 @@ static const struct entry commands[] = {
   { "check", N_("check whether an image is consistent"),
     "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] "
     "[-T src_cache] [-U] filename" },
-  { "commit", N_("put what an image holds into one below it"),
+  { "commit", N_("put what an image holds into one that it is based on"),
     "[--object objectdef] [--image-opts] [-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] "
     "[-p] filename" },
   { "compare", N_("compare the contents of two images"),

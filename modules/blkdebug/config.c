@@ -33,7 +33,7 @@ take_pair (struct img_opts *opts, const char *section, char *line, struct img_er
   size_t n;
 
   if (value == NULL || *section == '\0')
-    return img_error_set (err, EINVAL, _("this is no section and no key = value: %s"), line);
+    return img_error_set (err, EINVAL, _("this is neither a section nor key = value: %s"), line);
   *value++ = '\0';
   value = trim (value);
   n = strlen (value);

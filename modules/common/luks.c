@@ -45,7 +45,7 @@ static int
 text (const uint8_t *p, size_t n, const char *what, const char **s, struct img_error *err)
 {
   if (memchr (p, 0, n) == NULL)
-    return img_error_set (err, EINVAL, _("%s in the LUKS header does not end"), what);
+    return img_error_set (err, EINVAL, _("%s in the LUKS header is not terminated"), what);
   *s = (const char *) p;
   return 0;
 }

@@ -29,13 +29,14 @@ deflate_err_damaged (struct img_error *err)
 int
 deflate_err_short (size_t wanted, struct img_error *err)
 {
-  return img_error_set (err, EIO, _("the deflate stream ends before %zu bytes are made"), wanted);
+  return img_error_set (err, EIO, _("the deflate stream ends before it has given %zu bytes"),
+                          wanted);
 }
 
 int
 deflate_err_long (size_t wanted, struct img_error *err)
 {
-  return img_error_set (err, EIO, _("the deflate stream makes more than %zu bytes"), wanted);
+  return img_error_set (err, EIO, _("the deflate stream gives more than %zu bytes"), wanted);
 }
 
 static const struct img_codec deflate_codec;
@@ -74,7 +75,7 @@ encode (void *encoder, const void *in, size_t length, void *out, size_t cap, siz
 {
   struct deflate_encoder *e = encoder;
   if (length > DEFLATE_LENGTH_MAX)
-    return img_error_set (err, EFBIG, _("%zu bytes are too much for one deflate stream"), length);
+    return img_error_set (err, EFBIG, _("%zu bytes are too many for one deflate stream"), length);
   if (cap > DEFLATE_LENGTH_MAX)
     cap = DEFLATE_LENGTH_MAX;
   return e->encode (e, in, length, out, cap, out_length, err);
@@ -106,7 +107,7 @@ decode (void *decoder, const void *in, size_t length, void *out, size_t out_leng
 {
   struct deflate_decoder *d = decoder;
   if (out_length > DEFLATE_LENGTH_MAX)
-    return img_error_set (err, EFBIG, _("%zu bytes are too much for one deflate stream"),
+    return img_error_set (err, EFBIG, _("%zu bytes are too many for one deflate stream"),
                           out_length);
   if (length > DEFLATE_LENGTH_MAX)
     length = DEFLATE_LENGTH_MAX;

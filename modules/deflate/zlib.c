@@ -40,7 +40,7 @@ zlib_encode (struct deflate_encoder *base, const void *in, size_t length, void *
 {
   struct encoder *e = (struct encoder *) base;
   if (deflateReset (&e->z) != Z_OK)
-    return img_error_set (err, EINVAL, _("zlib: the encoder is in no good state"));
+    return img_error_set (err, EINVAL, _("zlib: the encoder is in an invalid state"));
   e->z.next_in = (z_const Bytef *) in;
   e->z.avail_in = (uInt) length;
   e->z.next_out = out;
@@ -85,7 +85,7 @@ zlib_decode (struct deflate_decoder *base, const void *in, size_t length, void *
   struct decoder *d = (struct decoder *) base;
   uint8_t spare; /* an output of no bytes still has an end to be found */
   if (inflateReset (&d->z) != Z_OK)
-    return img_error_set (err, EINVAL, _("zlib: the decoder is in no good state"));
+    return img_error_set (err, EINVAL, _("zlib: the decoder is in an invalid state"));
   d->z.next_in = (z_const Bytef *) in;
   d->z.avail_in = (uInt) length;
   d->z.next_out = out_length ? out : &spare;

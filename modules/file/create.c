@@ -27,9 +27,9 @@ static const enum img_prealloc file_prealloc_modes[] = { IMG_PREALLOC_OFF, IMG_P
 const struct img_optdesc file_create_opts[] = {
   { "nocow", IMG_OPT_BOOL, NULL, NULL, N_("turn copy-on-write off (btrfs only)"), 0 },
   { "preallocation", IMG_OPT_ENUM, NULL, file_prealloc_words,
-    N_("how to take space: off, falloc (take it), full (write it)"), 0 },
+    N_("how to allocate space: off, falloc (reserve it), full (write it)"), 0 },
   { "extent_size_hint", IMG_OPT_SIZE, NULL, NULL,
-    N_("smallest piece that XFS should take at once (1M if not given); 0: none"), 0 },
+    N_("smallest piece that XFS should allocate at once (default: 1M); 0: none"), 0 },
   IMG_OPT_END
 };
 
@@ -92,7 +92,7 @@ file_fill (int fd, const struct img_create *c, struct img_error *err)
   int word = img_opts_choice (c->opts, "preallocation", file_prealloc_words);
 
   if (ftruncate (fd, 0) < 0)
-    return img_error_errno (err, errno, _("cannot cut what stands there to nothing"));
+    return img_error_errno (err, errno, _("cannot empty the file that is there"));
   if (img_opts_bool (c->opts, "nocow"))
     file_set_nocow (fd);
   if (file_set_extent_size_hint (fd, c->opts, err) < 0)

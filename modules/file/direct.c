@@ -70,7 +70,8 @@ file_direct_limits (struct img_node *node, uint64_t length, struct img_error *er
     buffers = 4096; /* enough wherever offsets fit */
   }
   if (!img_is_pow2 (offsets) || offsets > FILE_DIRECT_MAX || !img_is_pow2 (buffers))
-    return img_error_set (err, ENOTSUP, _("direct access needs an alignment of %u, which is odd"),
+    return img_error_set (err, ENOTSUP, _("direct access needs an alignment of %u, which is not"
+                                         " supported"),
                           offsets);
   limits->request_align = offsets;
   limits->mem_align = buffers;

@@ -225,7 +225,7 @@ file_get_allocated (struct img_node *node, uint64_t *bytes, struct img_error *er
   struct stat st;
 
   if (fstat (f->fd, &st) < 0)
-    return img_error_errno (err, errno, _("cannot find out what it takes"));
+    return img_error_errno (err, errno, _("cannot find out how much space it takes"));
   *bytes = (uint64_t) st.st_blocks * 512;
   return 0;
 }
@@ -237,12 +237,12 @@ static const struct img_optdesc file_open_opts[] = {
   { "locking", IMG_OPT_ENUM, "auto", file_locking_words,
     N_("take the locks that QEMU's programs take: auto, on, off"), 0 },
   { "aio", IMG_OPT_ENUM, "threads", file_aio_words,
-    N_("how many requests at once are done: threads, native (direct access only), io_uring"), 0 },
+    N_("how requests run side by side: threads, native (direct access only), io_uring"), 0 },
   { "aio-max-batch", IMG_OPT_NUMBER, "0", NULL,
-    N_("most requests that go to the kernel at once, 0 for no limit"), 0 },
-  { "drop-cache", IMG_OPT_BOOL, "on", NULL, N_("accepted for scripts' sake, changes nothing"), 0 },
+    N_("requests that go to the kernel at once, at most; 0: no limit"), 0 },
+  { "drop-cache", IMG_OPT_BOOL, "on", NULL, N_("accepted for compatibility, changes nothing"), 0 },
   { "x-check-cache-dropped", IMG_OPT_BOOL, "off", NULL,
-    N_("accepted for scripts' sake, changes nothing"), 0 },
+    N_("accepted for compatibility, changes nothing"), 0 },
   IMG_OPT_END
 };
 

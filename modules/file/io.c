@@ -93,6 +93,6 @@ file_flush (struct img_node *node, struct img_error *err)
     atomic_store (&f->lost, lost);
   }
   if (lost != 0)
-    return img_error_errno (err, lost, _("cannot bring what was written to stable storage"));
+    return img_error_errno (err, lost, _("cannot flush what was written to stable storage"));
   return 0;
 }

@@ -99,7 +99,7 @@ file_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned fla
   if (r == 1 && f->device && !(flags & IMG_IO_NO_FALLBACK))
     r = file_device_range (f, FILE_NO_BLKZERO, BLKZEROOUT, offset, length, err);
   if (r == 1)
-    return img_error_set (err, ENOTSUP, _("zeroing needs to be done by writing here"));
+    return img_error_set (err, ENOTSUP, _("zeroes have to be written here"));
   return r;
 }
 

@@ -207,7 +207,7 @@ disk_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
   uint64_t end;
 
   if (d->version == 2 && d->v2.size)
-    return img_error_set (err, ENOTSUP, _("the header says how long the data are"));
+    return img_error_set (err, ENOTSUP, _("the header fixes the length of the data"));
   if (!img_round_up (size, d->sector, &size) || !img_add (d->payload, size, &end))
     return img_error_set (err, EFBIG, _("the image is too large"));
   if (img_resize (img_child (node, 0), end, prealloc, flags, err) < 0)

@@ -151,7 +151,7 @@ parse_segment (struct luks_v2 *v, const json_t *s, const struct luks_io *io,
     return -1;
   if (!img_is_pow2 (sector) || sector < 512 || sector > 4096 || v->size % sector ||
       v->offset % CRYPT_SECTOR || v->offset > INT64_MAX || v->size > INT64_MAX)
-    return img_error_set (err, EINVAL, _("the LUKS2 data have impossible measures"));
+    return img_error_set (err, EINVAL, _("offset or size of the LUKS2 data is not valid"));
   if (!io->detached && v->offset < 2 * v->header)
     return img_error_set (err, EINVAL, _("the data overlap the header: 0x%" PRIx64), v->offset);
   v->sector_size = (uint32_t) sector;

@@ -33,7 +33,7 @@ parse_legacy (const char *rest, struct img_opts *opts, struct img_error *err)
   }
   colon = strrchr (text, ':'); /* the last one: the host may be [::1] */
   if (colon == NULL || colon == text || colon[1] == '\0')
-    return img_error_set (err, EINVAL, _("'nbd:%s' has not the form nbd:HOST:PORT"), rest);
+    return img_error_set (err, EINVAL, _("'nbd:%s' does not have the form nbd:HOST:PORT"), rest);
   *colon = '\0';
   if (text[0] == '[' && colon[-1] == ']') {
     colon[-1] = '\0';

@@ -139,9 +139,10 @@ static const struct img_optdesc null_opts[] = {
 
 static const char *const co_schemes[] = { "null-co", NULL };
 static const char *const aio_schemes[] = { "null-aio", NULL };
-static const struct img_driver null_co = NULL_DRIVER ("null-co", N_("no disk at all"), co_schemes);
+static const struct img_driver null_co =
+  NULL_DRIVER ("null-co", N_("no disk: forgets what is written"), co_schemes);
 static const struct img_driver null_aio =
-  NULL_DRIVER ("null-aio", N_("no disk at all"), aio_schemes);
+  NULL_DRIVER ("null-aio", N_("no disk: forgets what is written"), aio_schemes);
 
 static const struct img_driver *const null_drivers[] = { &null_co, &null_aio, NULL };
 

@@ -47,7 +47,7 @@ judge_backing (const struct qcow2 *q, const struct img_opts *opts, struct img_er
       && (format == NULL || strcmp (format, was ? was : "") == 0))
     return 0;
   img_error_set (err, ENOTSUP, _("Cannot amend the backing file"));
-  return img_error_hint (err, _("img-rebase changes it"));
+  return img_error_hint (err, _("img-rebase changes it."));
 }
 
 static int

@@ -283,7 +283,7 @@ qcow2_bitmap_edit_resize (struct qcow2_bitmap_edit *e, uint64_t size, struct qco
     struct qcow2_bitmap *b = &e->all.v[i];
     if (!qcow2_bitmap_usable (b)) {
       img_error_set (err, EINVAL, _("Bitmap '%s' is inconsistent and cannot be used"), b->name);
-      return img_error_hint (err, _("it can be removed: img-bitmap --remove"));
+      return img_error_hint (err, _("img-bitmap --remove removes it."));
     }
     if (resize_one (e, b, size, err) < 0)
       return -1;

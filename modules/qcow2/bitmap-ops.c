@@ -17,7 +17,7 @@ static int
 refuse (const struct qcow2_bitmap *b, struct img_error *err)
 {
   img_error_set (err, EINVAL, _("Bitmap '%s' is inconsistent and cannot be used"), b->name);
-  return img_error_hint (err, _("it can be removed: img-bitmap --remove"));
+  return img_error_hint (err, _("img-bitmap --remove removes it."));
 }
 
 static struct qcow2_bitmap *

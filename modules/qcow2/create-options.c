@@ -27,7 +27,7 @@ const struct img_optdesc qcow2_create_opts[] = {
     N_ ("Extended L2 entries: 32 subclusters a cluster"), 0 },
   { "preallocation", IMG_OPT_ENUM, NULL, prealloc_words, N_ ("Preallocation mode"), 0 },
   { "compression_type", IMG_OPT_ENUM, "zlib", compression_words,
-    N_ ("Compression of compressed clusters"), 0 },
+    N_ ("Compression method of clusters"), 0 },
   { "size", IMG_OPT_SIZE, NULL, NULL, N_ ("Virtual disk size"), 0 },
   { "compat", IMG_OPT_ENUM, NULL, compat_words,
     N_ ("Format version: 0.10 or v2 for old readers, 1.1 or v3"), 0 },

@@ -45,7 +45,8 @@ qcow2_pack_reserve (struct qcow2 *q, uint64_t offset, uint64_t encoded, struct i
   uint64_t mask = q->cluster_size - 1, at = w->pack;
   bool fits = at && encoded <= q->cluster_size - (at & mask);
   if ((offset & mask) || encoded >= q->cluster_size)
-    return img_error_set (err, EINVAL, _("%" PRIu64 " bytes do not stand for a cluster"), encoded);
+    return img_error_set (err, EINVAL, _("%" PRIu64 " bytes cannot be a compressed cluster"),
+                          encoded);
   if (qcow2_l2_own (q, offset, err) < 0)
     return -1;
   int r = fits ? share (q, at >> q->cluster_bits, err) : 1;

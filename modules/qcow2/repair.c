@@ -173,7 +173,7 @@ qcow2_repair_dirty (struct qcow2 *q, struct img_error *err)
   if (check.corruptions || check.check_errors) {
     img_error_set (err, EACCES, _("Image was not closed cleanly and is damaged;"
                                   " cannot be opened read/write"));
-    return img_error_hint (err, _("img-check -r all repairs it"));
+    return img_error_hint (err, _("img-check -r all repairs it."));
   }
   return 0;
 }

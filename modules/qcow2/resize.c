@@ -102,8 +102,8 @@ grow (struct qcow2 *q, uint64_t size, struct img_error *err)
                                         " (try using a larger cluster size)"));
   for (uint64_t i = old; i < need && i < q->l1_size; i++)
     if (q->l1[i] != 0)
-      return img_error_set (err, ENOTSUP, _("the image keeps the state of a virtual machine where"
-                                            " the disk would grow"));
+      return img_error_set (err, ENOTSUP, _("the state of a virtual machine is kept where the disk"
+                                            " would grow"));
   int r = qcow2_bitmap_edit_begin (q, &e, err);
   struct qcow2_header h = q->h;
   if (r == 0)
@@ -139,7 +139,7 @@ take_space (struct qcow2 *q, uint64_t host, uint64_t length, enum img_prealloc p
     return 0;
   int r = img_allocate (q->file, host, length, err);
   if (r == 1)
-    return img_error_set (err, ENOTSUP, _("the file cannot take space beforehand"));
+    return img_error_set (err, ENOTSUP, _("space cannot be preallocated in the file"));
   return r;
 }
 

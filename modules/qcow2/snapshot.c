@@ -204,7 +204,7 @@ select_one (struct img_node *node, const char *id, const char *name, struct img_
   struct qcow2_snapshots all;
   struct qcow2 *q = img_node_priv (node);
   if (q->flags & (IMG_OPEN_RDWR | IMG_OPEN_NO_IO))
-    return img_error_set (err, EINVAL, _("a snapshot can be shown read-only only"));
+    return img_error_set (err, EINVAL, _("a snapshot can only be opened read-only"));
   int r = qcow2_snapshots_read (q, &all, err);
   const struct qcow2_snapshot *s = r == 0 ? find (&all, id, name) : NULL;
   if (s)

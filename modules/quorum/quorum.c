@@ -40,7 +40,8 @@ open_children (struct img_node *node, struct quorum *q, struct img_error *err)
     if (filter_open_child (node, name, 0, err) < 0)
       return -1;
     if (img_size (img_child (node, q->n)) != img_size (node))
-      return img_error_set (err, EINVAL, _("%s has %" PRIu64 " bytes, and the first %" PRIu64),
+      return img_error_set (err, EINVAL, _("%s has %" PRIu64 " bytes, but the first one has %"
+                                             PRIu64),
                             name, img_size (img_child (node, q->n)), img_size (node));
   }
   return 0;
@@ -235,7 +236,7 @@ static const struct img_optdesc quorum_opts[] = {
   { "vote-threshold", IMG_OPT_NUMBER, NULL, NULL, N_("how many images must agree"), 0 },
   { "blkverify", IMG_OPT_BOOL, "off", NULL, N_("two images that must agree"), 0 },
   { "rewrite-corrupted", IMG_OPT_BOOL, "off", NULL,
-    N_("write what most say to those that say something else"), 0 },
+    N_("rewrite images that differ from what most say"), 0 },
   { "read-pattern", IMG_OPT_ENUM, "quorum", pattern_words,
     N_("vote, or take the first image that can be read"), 0 },
   IMG_OPT_END

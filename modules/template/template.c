@@ -58,7 +58,7 @@ template_open (struct img_node *node, const struct img_opts *opts, unsigned flag
   if (img_pread (file, header, sizeof header, 0, 0, err) < 0)
     return -1;
   if (memcmp (header, magic, sizeof magic - 1) != 0)
-    return img_error_set (err, EINVAL, _("this is no template image"));
+    return img_error_set (err, EINVAL, _("this is not a template image"));
   if (be32_get (header + 8) != VERSION)
     return img_error_set (err, ENOTSUP, _("version %u is not supported"), be32_get (header + 8));
   t->data_offset = be32_get (header + 12);

@@ -69,7 +69,8 @@ vdi_create (struct img_create *c, struct img_error *err)
 
   if (c->size > max)
     return img_error_set (err, EFBIG,
-                          _("a VDI image of %" PRIu64 " bytes is too large, at most %" PRIu64),
+                          _("a VDI image of %" PRIu64 " bytes is too large, at most %" PRIu64
+                            " are possible"),
                           c->size, max);
   h.size = img_div_up (c->size, SECTOR) * SECTOR;
   h.blocks = (uint32_t) img_div_up (h.size, h.block_size);

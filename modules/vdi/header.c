@@ -47,7 +47,7 @@ check_kind (const struct vdi_header *h, struct img_error *err)
   uint32_t version = le32_get (h->raw + AT_VERSION);
 
   if (le32_get (h->raw + AT_SIGNATURE) != SIGNATURE)
-    return img_error_set (err, EINVAL, _("this is no VDI image"));
+    return img_error_set (err, EINVAL, _("this is not a VDI image"));
   if (version != VERSION)
     return img_error_set (err, ENOTSUP, _("VDI version %u.%u is not supported"), version >> 16,
                           version & 0xffff);
@@ -79,7 +79,8 @@ check_numbers (const struct vdi_header *h, struct img_error *err)
     return img_error_set (err, ENOTSUP, _("header at 0x178: block size %u is not supported"),
                           h->block_size);
   if (extra != 0)
-    return img_error_set (err, ENOTSUP, _("header at 0x17c: %u extra bytes a block: not supported"),
+    return img_error_set (err, ENOTSUP, _("header at 0x17c: %u extra bytes a block are not"
+                                         " supported"),
                           extra);
   if (h->blocks > VDI_MAX_BLOCKS)
     return img_error_set (err, ENOTSUP, _("header at 0x180: %u blocks are too many (at most %u)"),

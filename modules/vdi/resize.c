@@ -171,7 +171,7 @@ vdi_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
     return img_error_set (err, ENOTSUP, _("Unsupported preallocation mode"));
   if (!img_round_up (size, 512, &h.size)
       || img_div_up (h.size, h.block_size) > VDI_MAX_BLOCKS)
-    return img_error_set (err, EFBIG, _("%" PRIu64 " bytes are too large for a VDI image"), size);
+    return img_error_set (err, EFBIG, _("%" PRIu64 " bytes are too many for a VDI image"), size);
   h.blocks = (uint32_t) img_max (h.blocks, img_div_up (h.size, h.block_size));
   if (vdi_find_next (node, err) < 0 || vdi_flush (node, err) < 0 || plan (v, &h, &shift, err) < 0
       || prepare (node, &h, shift, prealloc, err) < 0)

@@ -82,14 +82,15 @@ decode (void *decoder, const void *in, size_t length, void *out, size_t out_leng
   size_t wanted = out_length;
   while (out_length > 0) {
     if (length == 0)
-      return img_error_set (err, EIO, _("the zstd frames end before %zu bytes are made"), wanted);
+      return img_error_set (err, EIO, _("the zstd frames end before they have given %zu bytes"),
+                          wanted);
     size_t frame = ZSTD_findFrameCompressedSize (from, length);
     if (ZSTD_isError (frame))
       return zstd_error (frame, err);
     size_t made = ZSTD_decompressDCtx (decoder, to, out_length, from, frame);
     if (ZSTD_isError (made)) {
       if (ZSTD_getErrorCode (made) == ZSTD_error_dstSize_tooSmall)
-        return img_error_set (err, EIO, _("the zstd frames make more than %zu bytes"), wanted);
+        return img_error_set (err, EIO, _("the zstd frames give more than %zu bytes"), wanted);
       return zstd_error (made, err);
     }
     from += frame;

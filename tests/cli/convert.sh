@@ -130,8 +130,8 @@ refuses "-F without -B" 64 '-b' -O qcow2 -F qcow2 src.raw
 refuses "-n with -o" 64 '-n' -n -O qcow2 -o cluster_size=4k src.raw
 refuses "--target-is-zero alone" 64 'requires use of -n' --target-is-zero src.raw
 refuses "--target-image-opts alone" 64 'requires use of -n' --target-image-opts src.raw
-refuses "-O with --target-image-opts" 64 'exclude' -n -O raw --target-image-opts src.raw
-refuses "-f with --image-opts" 64 'exclude' -f raw --image-opts driver=raw,file.filename=src.raw
+refuses "-O with --target-image-opts" 64 'mutually exclusive' -n -O raw --target-image-opts src.raw
+refuses "-f with --image-opts" 64 'mutually exclusive' -f raw --image-opts driver=raw,file.filename=src.raw
 refuses "snapshots of several" 64 'snapshot' -l x src.qcow2 src.qcow2
 refuses "overlay of several" 64 'concatenating' -O qcow2 -B src.qcow2 -F qcow2 src.raw src.raw
 refuses "a cache mode" 64 "'fast'" -t fast src.raw

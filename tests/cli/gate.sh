@@ -67,7 +67,7 @@ refused json "is not opened: it is a json: name"
 may_be_allowed
 refused fifo "backing file 'fifo' is not opened: it is a FIFO"
 refused fifo-link "backing file 'to-fifo' is not opened: it is a FIFO"
-refused device "is not opened: it is a device that is no disk"
+refused device "is not opened: it is a device, but not a disk"
 refused dir "is not opened: it is a directory"
 refused missing "backing file 'no-such': No such file"
 refused self "is a loop: the image uses itself"

@@ -49,7 +49,7 @@ START_TEST (what_is_refused)
   fake_write ("x", "TEXT\n");
   fake_write ("as-net", "TEXT\nbacking x\nformat net\n");
   fake_write ("as-file", "TEXT\nbacking x\nformat file\n");
-  refuses ("as-net", "as-net: backing file is not opened: its format 'net' is none");
+  refuses ("as-net", "as-net: backing file is not opened: 'net' is not a format");
   opens ("as-file");
   ck_assert_int_eq (img_close (node, &err), 0);
   node = NULL;

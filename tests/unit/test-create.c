@@ -154,7 +154,7 @@ START_TEST (faults)
   params.format = "bogus";
   refuses ("r", "r: Unknown driver 'bogus'");
   params.format = "text";
-  refuses ("json:{}", "json:{}: an image cannot be created by a json: name");
+  refuses ("json:{}", "json:{}: an image cannot be created with a json: name");
   size (UINT64_MAX);
   refuses ("r", "r: Image size must be less than 8 EiB!");
   ck_assert_uint_eq (count_files (), 0);

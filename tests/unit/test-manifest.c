@@ -103,17 +103,17 @@ static const struct {
   { "driver d\nkind codec\n", "x.manifest, line 2: kind: 'codec' is not a kind of driver" },
   { "driver d\nthreads 4\n", "x.manifest, line 2: threads: '4' is neither serial nor parallel" },
   { "driver d\ncaps fly\n", "x.manifest, line 2: caps: unknown capability 'fly'" },
-  { "driver d\nmagic 0\n", "x.manifest, line 2: magic: an offset and bytes are wanted here" },
+  { "driver d\nmagic 0\n", "x.manifest, line 2: magic: an offset and bytes are expected here" },
   { "driver d\nmagic 0 \\xg1\n",
     "x.manifest, line 2: magic: the offset or the bytes are not understood" },
   { "driver d\nmagic 4095 ab\n",
-    "x.manifest, line 2: magic: these bytes are not among those that are looked at" },
+    "x.manifest, line 2: magic: these bytes are not among those that probing looks at" },
   { "driver d\nmagic -1 ab\n",
-    "x.manifest, line 2: magic: these bytes are not among those that are looked at" },
+    "x.manifest, line 2: magic: these bytes are not among those that probing looks at" },
   { "driver d\nschemes\n",
     "x.manifest, line 2: schemes: it must be one line with one word or more" },
   { "schemes a\n", "x.manifest, line 1: schemes: there is no 'driver' line before it" },
-  { "codec a b\n", "x.manifest, line 1: codec: one word is wanted here" },
+  { "codec a b\n", "x.manifest, line 1: codec: one word is expected here" },
   { "abi 1\nload me\n", "x.manifest, line 2: 'load' is not a statement of a manifest" },
   { "abi 1\r\n",
     "x.manifest, line 1: too many words, or a character that is not plain" },
@@ -142,7 +142,7 @@ START_TEST (no_text)
 {
   write_file ("x.manifest", "abi 1\0\n", 7);
   m = img_manifest_read (dir_fd, dir, "x");
-  ck_assert_str_eq (m->error, "x.manifest: it is not a text");
+  ck_assert_str_eq (m->error, "x.manifest: it is not text");
 }
 END_TEST
 

@@ -124,7 +124,7 @@ static const struct {
   { "entry", "it has no function img_module_entry" },
   { "small", "its description is only" },
   { "driver-abi", "driver 'strange': made for module ABI 2" },
-  { "no-map", "'kind' in its manifest is not what its module says" },
+  { "no-map", "'kind' in its manifest differs from what the module says" },
 };
 
 /* The broken module has the driver, so that asking for it tells why. */

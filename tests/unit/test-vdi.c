@@ -169,7 +169,7 @@ static const struct {
   uint32_t at, value;
   const char *text;
 } faults[] = {
-  { 0x40, 0, "no VDI image" },
+  { 0x40, 0, "not a VDI image" },
   { 0x44, 0x00010000, "version 1.0" },
   { 0x44, 0x00020001, "version 2.1" },
   { 0x48, 0x100, "0x48" },

@@ -21,7 +21,7 @@ int opt_set_object (void *field, const char *arg, struct img_error *err);
 int opt_set_workers (void *field, const char *arg, struct img_error *err); /* unsigned */
 
 #define OPT_FORMAT_ROW(l, n, args, field) \
-  OPT_TEXT_ROW (l, n, N_("FMT"), args, field, N_("format of the image (default: look at it)"))
+  OPT_TEXT_ROW (l, n, N_("FMT"), args, field, N_("format of the image (default: detect it)"))
 #define OPT_IMAGE_OPTS_ROW(n, args, image) \
   OPT_FLAG_ROW (0, n, args, image.image_opts, \
                 N_("the name is an option list: driver=qcow2,file.filename=x"))
@@ -36,7 +36,7 @@ int opt_set_workers (void *field, const char *arg, struct img_error *err); /* un
                 N_("define a secret or another object"))
 #define OPT_WORKERS_ROW(args, field) \
   OPT_CALL_ROW ('m', "parallel", N_("N"), opt_set_workers, args, field, \
-                N_("threads, 1 to 256 (default: what the machine has)"))
+                N_("threads, 1 to 256 (default: one a processor)"))
 #define OPT_TRUST_ROWS(args, image)                                                       \
   OPT_FLAG_ROW (0, "untrusted", args, image.untrusted,                                    \
                 N_("open no file that an image names")),                                  \

@@ -107,7 +107,7 @@ set_choice (const struct opt *row, int *field, const char *arg, struct img_error
     size_t n = strlen (words);
     snprintf (words + n, sizeof words - n, "%s%s", i ? ", " : "", row->words[i]);
   }
-  return img_error_set (err, EINVAL, _("'%s' is none of: %s"), arg, words);
+  return img_error_set (err, EINVAL, _("'%s' is not one of: %s"), arg, words);
 }
 
 static int

@@ -36,7 +36,7 @@ opt_set_progress (void *field, const char *arg, struct img_error *err)
   if (arg == NULL)
     return 0;
   if (strncmp (arg, "json", 4) != 0 || (arg[4] != '\0' && arg[4] != ':'))
-    return img_error_set (err, EINVAL, _("'%s' is none of: %s"), arg, "json, json:FD");
+    return img_error_set (err, EINVAL, _("'%s' is not one of: %s"), arg, "json, json:FD");
   if (arg[4] == ':') {
     fd = strtol (arg + 5, &end, 10);
     if (end == arg + 5 || *end || fd < 1 || fd > 65535)
