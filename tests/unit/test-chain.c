@@ -57,7 +57,7 @@ START_TEST (what_is_refused)
   ck_assert_str_eq (err.hint, "--allow-any-backing opens it, if you trust this image.");
   refuses ("json", "json: backing file 'json:{\"driver\":\"net\",\"host\":\"h\"}' is not opened: "
                    "it is a json: name");
-  refuses ("device", "device: backing file '/dev/null' is not opened: it is a device that is no "
+  refuses ("device", "device: backing file '/dev/null' is not opened: it is a device, but not a "
                      "disk");
   refuses ("to-fifo", "to-fifo: backing file 'fifo' is not opened: it is a FIFO");
   refuses ("to-dir", "to-dir: backing file 'dir' is not opened: it is a directory");
