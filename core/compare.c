@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* compare: are two images the same?
  *
- * Both are walked side by side under one lock; where neither has data nothing is read.  The rest is
- * dealt in pieces that fit the cache, and compared outside the lock.  What ends the comparison, a
- * difference or a failure, is an event with an offset: the first in the image counts, whoever finds
- * it, because everything before it is still looked at.  Nothing behind it is begun.
+ * The images are dealt in pieces, in order.  A worker walks both sides of its piece, and where
+ * neither has data nothing is read; the rest it compares in chunks that fit the cache.  What ends
+ * the comparison, a difference or a failure, is an event with an offset: the first in the image
+ * counts, whoever finds it, because everything before it is still looked at.  Nothing behind it is
+ * begun.
  *
  * With a list wanted, differences are no events: they are put down (compare-list.c) and the walk
  * goes on.
@@ -31,6 +32,9 @@
 #include "core/workers.h"
 
 #define CHUNK (UINT64_C (128) * 1024) /* two of them stay in an L2 cache */
+#define PIECES 1024
+#define PIECE_MIN (UINT64_C (1) << 20)
+#define PIECE_MAX (UINT64_C (64) << 20)
 #define SECTOR UINT64_C (512)
 /* What of a block's flags is its allocation status. */
 #define STATUS                                                                                \
@@ -48,11 +52,12 @@ struct event {
 };
 
 struct job {
-  struct img_side side[2];
-  uint64_t pos, total;
+  struct img_node *node[2];
+  uint64_t common, total; /* of the sizes the smaller one, the larger one */
   bool strict;
   struct img_progress *progress;
   pthread_mutex_t deal;
+  uint64_t next, piece; /* with `deal`: what is not dealt; bytes a piece */
   pthread_mutex_t lock; /* around event */
   struct event event;
   _Atomic uint64_t limit; /* nothing from here on matters any more */
@@ -60,8 +65,17 @@ struct job {
   _Atomic uint64_t busy[IMG_WORKERS_MAX]; /* where each worker is at; UINT64_MAX: nowhere */
 };
 
+/* A worker on its way through a piece. */
+struct hand {
+  struct job *job;
+  unsigned worker;
+  struct img_side side[2];
+  uint64_t pos, end;
+  uint8_t *buf[2];
+};
+
 /* Something to look at: bytes of both sides, NULL where one is known to be zero. */
-struct piece {
+struct chunk {
   uint64_t offset, length;
   struct img_node *node[2];
   uint64_t at[2];
@@ -108,28 +122,28 @@ note_difference (struct job *job, uint64_t offset, uint64_t length, enum img_com
     note_failure (job, offset, 0, false, &err);
 }
 
-/* All sectors of a piece: those with bytes that differ, and the others where the status does. */
+/* All sectors of a chunk: those with bytes that differ, and the others where the status does. */
 static void
-list_sectors (struct job *job, const struct piece *piece, uint8_t *const buf[2])
+list_sectors (struct job *job, const struct chunk *chunk, uint8_t *const buf[2])
 {
-  size_t n = (size_t) piece->length, step, run = 0;
+  size_t n = (size_t) chunk->length, step, run = 0;
   bool differ = false, first = true;
   for (size_t at = 0; at < n; at += step) {
-    step = img_min (SECTOR - (piece->offset + at) % SECTOR, n - at);
-    bool d = piece->node[0] && piece->node[1]
+    step = img_min (SECTOR - (chunk->offset + at) % SECTOR, n - at);
+    bool d = chunk->node[0] && chunk->node[1]
                ? memcmp (buf[0] + at, buf[1] + at, step) != 0
-               : !img_is_zero ((piece->node[0] ? buf[0] : buf[1]) + at, step);
+               : !img_is_zero ((chunk->node[0] ? buf[0] : buf[1]) + at, step);
     if (!first && d != differ) {
-      if (differ || piece->status_differs)
-        note_difference (job, piece->offset + run, at - run,
+      if (differ || chunk->status_differs)
+        note_difference (job, chunk->offset + run, at - run,
                          differ ? IMG_COMPARE_CONTENT : IMG_COMPARE_STATUS);
       run = at;
     }
     differ = d;
     first = false;
   }
-  if (differ || piece->status_differs)
-    note_difference (job, piece->offset + run, n - run,
+  if (differ || chunk->status_differs)
+    note_difference (job, chunk->offset + run, n - run,
                      differ ? IMG_COMPARE_CONTENT : IMG_COMPARE_STATUS);
 }
 
@@ -145,7 +159,7 @@ static void
 tell_some (struct job *job)
 {
   pthread_mutex_lock (&job->deal);
-  uint64_t low = img_min (job->pos, atomic_load (&job->limit));
+  uint64_t low = img_min (job->next, atomic_load (&job->limit));
   for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
     low = img_min (low, atomic_load (&job->busy[i]));
   pthread_mutex_unlock (&job->deal);
@@ -157,57 +171,74 @@ tell_some (struct job *job)
 /* ---- the walk ---- */
 
 static int
-seek_side (struct job *job, int i)
+seek_side (struct hand *hand, int i)
 {
   struct img_error err = IMG_ERROR_INIT;
-  if (img_side_seek (&job->side[i], job->pos, job->total, &err) == 0)
+  if (img_side_seek (&hand->side[i], hand->pos, hand->end, &err) == 0)
     return 0;
-  note_failure (job, job->pos, i, true, &err);
+  note_failure (hand->job, hand->pos, i, true, &err);
   return -1;
 }
 
 /* Does the allocation status count here, and differ? */
 static bool
-status_differs (const struct job *job)
+status_differs (const struct hand *hand)
 {
-  return job->strict && (job->side[0].block.flags & STATUS) != (job->side[1].block.flags & STATUS)
-         && job->pos < img_min (job->side[0].size, job->side[1].size);
+  const struct job *job = hand->job;
+  return job->strict && hand->pos < job->common
+         && (hand->side[0].block.flags & STATUS) != (hand->side[1].block.flags & STATUS);
 }
 
-/* 1: *PIECE is to be compared; 0: the end. */
+/* 1: *CHUNK is to be compared; 0: the end of the piece, or nothing behind matters. */
 static int
-deal (struct job *job, unsigned worker, struct piece *piece)
+next_chunk (struct hand *hand, struct chunk *chunk)
 {
-  IMG_GUARD (&job->deal);
-  while (job->pos < job->total && job->pos < atomic_load (&job->limit)) {
-    if (seek_side (job, 0) < 0 || seek_side (job, 1) < 0)
+  struct job *job = hand->job;
+  while (hand->pos < hand->end && hand->pos < atomic_load (&job->limit)) {
+    if (seek_side (hand, 0) < 0 || seek_side (hand, 1) < 0)
       return 0;
-    const struct img_block *a = &job->side[0].block, *b = &job->side[1].block;
-    bool status = status_differs (job);
+    const struct img_block *a = &hand->side[0].block, *b = &hand->side[1].block;
+    bool status = status_differs (hand);
     if (status && job->list.tell == NULL) {
-      note_difference (job, job->pos, 0, IMG_COMPARE_STATUS);
+      note_difference (job, hand->pos, 0, IMG_COMPARE_STATUS);
       return 0;
     }
-    uint64_t n = img_min (a->offset + a->length, b->offset + b->length) - job->pos;
+    uint64_t n = img_min (a->offset + a->length, b->offset + b->length) - hand->pos;
     bool zero[2] = { !img_side_is_data (a), !img_side_is_data (b) };
     if (!zero[0] || !zero[1])
-      n = img_min (n, CHUNK - job->pos % CHUNK);
-    *piece = (struct piece) { .offset = job->pos, .length = n, .status_differs = status };
+      n = img_min (n, CHUNK - hand->pos % CHUNK);
+    *chunk = (struct chunk) { .offset = hand->pos, .length = n, .status_differs = status };
     if (zero[0] && zero[1] && status)
-      note_difference (job, job->pos, n, IMG_COMPARE_STATUS);
+      note_difference (job, hand->pos, n, IMG_COMPARE_STATUS);
     for (int i = 0; i < 2; i++) {
-      const struct img_block *block = &job->side[i].block;
-      piece->node[i] = zero[i] ? NULL : block->node;
-      piece->at[i] = block->host_offset + (job->pos - block->offset);
+      const struct img_block *block = &hand->side[i].block;
+      chunk->node[i] = zero[i] ? NULL : block->node;
+      chunk->at[i] = block->host_offset + (hand->pos - block->offset);
     }
-    if (!zero[0] || !zero[1])
-      atomic_store (&job->busy[worker], job->pos);
-    job->pos += n;
+    atomic_store (&job->busy[hand->worker], hand->pos);
+    hand->pos += n;
     if (!zero[0] || !zero[1])
       return 1;
     img_progress_add (job->progress, n);
   }
   return 0;
+}
+
+/* The next piece for HAND.  False: there is none. */
+static bool
+deal (struct hand *hand)
+{
+  struct job *job = hand->job;
+  IMG_GUARD (&job->deal);
+  atomic_store (&job->busy[hand->worker], UINT64_MAX);
+  if (job->next >= job->total || job->next >= atomic_load (&job->limit))
+    return false;
+  hand->pos = job->next;
+  hand->end = job->next = img_min (job->next + job->piece, job->total);
+  atomic_store (&job->busy[hand->worker], hand->pos);
+  img_side_move (&hand->side[0], hand->pos, hand->end);
+  img_side_move (&hand->side[1], hand->pos, hand->end);
+  return true;
 }
 
 /* ---- the bytes ---- */
@@ -237,50 +268,65 @@ first_nonzero (const uint8_t *a, size_t n)
 
 /* Reads and compares; what it finds is an event. */
 static void
-look (struct job *job, const struct piece *piece, uint8_t *buf[2])
+look (struct job *job, const struct chunk *chunk, uint8_t *buf[2])
 {
   struct img_error err = IMG_ERROR_INIT;
-  size_t n = (size_t) piece->length, at;
-  IMG_TRACE ("compare_piece", NULL, "0x%" PRIx64 " %" PRIu64, piece->offset, piece->length);
+  size_t n = (size_t) chunk->length, at;
+  IMG_TRACE ("compare_piece", NULL, "0x%" PRIx64 " %" PRIu64, chunk->offset, chunk->length);
   for (int i = 0; i < 2; i++)
-    if (piece->node[i] && img_pread (piece->node[i], buf[i], n, piece->at[i], 0, &err) < 0) {
-      note_failure (job, piece->offset, i, false, &err);
+    if (chunk->node[i] && img_pread (chunk->node[i], buf[i], n, chunk->at[i], 0, &err) < 0) {
+      note_failure (job, chunk->offset, i, false, &err);
       return;
     }
-  if (piece->node[0] && piece->node[1])
+  if (chunk->node[0] && chunk->node[1])
     at = first_difference (buf[0], buf[1], n);
   else
-    at = first_nonzero (piece->node[0] ? buf[0] : buf[1], n);
-  uint64_t offset = piece->offset + at;
-  if (job->list.tell && (at < n || piece->status_differs))
-    list_sectors (job, piece, buf);
+    at = first_nonzero (chunk->node[0] ? buf[0] : buf[1], n);
+  uint64_t offset = chunk->offset + at;
+  if (job->list.tell && (at < n || chunk->status_differs))
+    list_sectors (job, chunk, buf);
   else if (at < n)
     note_difference (job, offset - offset % SECTOR, 0, IMG_COMPARE_CONTENT);
   img_progress_add (job->progress, n);
 }
 
 static int
-work (struct img_pool *pool, unsigned worker, void *arg, struct img_error *err)
+look_through (struct hand *hand, struct img_error *err)
 {
-  struct job *job = arg;
-  struct piece piece;
-  void *p = NULL;
-  (void) pool;
-  if (posix_memalign (&p, 4096, 2 * CHUNK) != 0)
-    return img_error_set (err, ENOMEM, _("out of memory"));
-  IMG_CLEANUP (free) uint8_t *room = p;
-  uint8_t *buf[2] = { room, room + CHUNK };
-  while (deal (job, worker, &piece) > 0) {
+  struct job *job = hand->job;
+  struct chunk chunk;
+  while (next_chunk (hand, &chunk) > 0) {
     if (img_progress_check (job->progress, err) < 0) {
       atomic_store (&job->limit, 0); /* for the others, too */
       return -1;
     }
-    look (job, &piece, buf);
-    atomic_store (&job->busy[worker], UINT64_MAX);
+    look (job, &chunk, hand->buf);
     if (job->list.tell && list_is_long (job))
       tell_some (job);
   }
   return 0;
+}
+
+static int
+work (struct img_pool *pool, unsigned worker, void *arg, struct img_error *err)
+{
+  struct job *job = arg;
+  struct hand hand = { .job = job, .worker = worker };
+  void *p = NULL;
+  int r = 0;
+  (void) pool;
+  if (posix_memalign (&p, 4096, 2 * CHUNK) != 0)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  IMG_CLEANUP (free) uint8_t *room = p;
+  for (int i = 0; i < 2; i++) {
+    hand.buf[i] = room + i * CHUNK;
+    img_side_init (&hand.side[i], job->node[i]);
+  }
+  while (r == 0 && deal (&hand))
+    r = look_through (&hand, err);
+  img_side_release (&hand.side[0]);
+  img_side_release (&hand.side[1]);
+  return r;
 }
 
 /* ---- the result ---- */
@@ -317,6 +363,8 @@ init_job (struct job *job, const struct img_compare_opts *opts)
   atomic_init (&job->limit, UINT64_MAX);
   for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
     atomic_init (&job->busy[i], UINT64_MAX);
+  for (job->piece = PIECE_MIN; job->piece < PIECE_MAX && job->total / job->piece > PIECES;)
+    job->piece *= 2;
   job->strict = opts->strict;
   job->progress = opts->progress;
   job->list.tell = opts->differs;
@@ -330,11 +378,9 @@ img_compare (struct img_node *a, struct img_node *b, const struct img_compare_op
   struct img_compare_opts o = { .struct_size = sizeof o };
   uint64_t size[2] = { atomic_load (&a->size), atomic_load (&b->size) };
   struct job job = {
-    .total = img_max (size[0], size[1]),
+    .node = { a, b }, .common = img_min (size[0], size[1]), .total = img_max (size[0], size[1]),
   };
   memcpy (&o, opts, img_min (opts->struct_size, sizeof o));
-  img_side_init (&job.side[0], a);
-  img_side_init (&job.side[1], b);
   *result = (struct img_compare) { .result = IMG_COMPARE_SAME };
   result->size_differs = size[0] != size[1];
   if (result->size_differs && o.strict) {
@@ -351,8 +397,6 @@ img_compare (struct img_node *a, struct img_node *b, const struct img_compare_op
     compare_list_finish (&job.list, atomic_load (&job.limit));
   if (r == 0)
     r = conclude (&job, result, err);
-  img_side_release (&job.side[0]);
-  img_side_release (&job.side[1]);
   pthread_mutex_destroy (&job.deal);
   pthread_mutex_destroy (&job.lock);
   return r;
