@@ -5,8 +5,9 @@
  * The table grows from the start of the file, as far as anybody asked.  When it is asked on and on
  * it is completed, and becomes a bitmap, which needs no lock.  When it would pass its budget it
  * becomes a window that starts where it is asked for; windows grow while the questions
- * move forward and shrink while they jump about, as read-ahead does.  A file that others write to
- * meanwhile (-U) may have changed since: so may it with any other way of asking. */
+ * move forward and shrink while they jump about, as read-ahead does.  While one thread fills the
+ * table the others ask the file itself.  A file that others write to meanwhile (-U) may have changed
+ * since: so may it with any other way of asking. */
 #include <config.h>
 
 #include <inttypes.h>
@@ -28,6 +29,7 @@
 /* The whole file, one bit a granule, set where there is data. */
 struct bits {
   unsigned shift;
+  uint64_t n; /* granules */
   uint64_t word[];
 };
 
@@ -110,6 +112,7 @@ make_bits (struct img_holes *h)
   if (bits == NULL) /* then without */
     return;
   bits->shift = shift;
+  bits->n = granules;
   for (size_t i = 0; i < h->edge.n; i++)
     if (run_is_data (h, i))
       set_bits (bits->word, h->edge.v[i] >> shift,
@@ -275,21 +278,30 @@ complete (struct img_holes *h, struct img_node *node)
   return atomic_load_explicit (&h->bits, memory_order_relaxed) != NULL;
 }
 
-int
-img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
-               unsigned n, struct img_error *err)
+void
+img_holes_expect (const struct img_node *node, const struct img_extent *ext, unsigned n)
 {
-  if (img_io_bounds (node, offset, length, err) < 0)
-    return -1;
-  if (length == 0)
-    return 0;
-  struct img_holes *h = node_holes (node, err);
-  if (h == NULL)
-    return -1;
-  const struct bits *bits = atomic_load_explicit (&h->bits, memory_order_acquire);
-  if (bits)
-    return map_bits (bits, offset, offset + length, ext, n);
-  IMG_GUARD (&h->mutex);
+  const struct img_node *of = NULL, *child;
+  const struct bits *bits = NULL;
+  for (unsigned i = 0; i < n; i++) {
+    if (ext[i].kind != IMG_EXTENT_DATA || ext[i].child == IMG_CHILD_SELF)
+      continue;
+    child = node->children[ext[i].child].node;
+    if (child != of) {
+      struct img_holes *h = __atomic_load_n (&child->holes, __ATOMIC_ACQUIRE);
+      bits = h ? atomic_load_explicit (&h->bits, memory_order_acquire) : NULL;
+      of = child;
+    }
+    if (bits && ext[i].host_offset >> bits->shift < bits->n)
+      __builtin_prefetch (&bits->word[(ext[i].host_offset >> bits->shift) / 64], 0, 2);
+  }
+}
+
+/* As img_holes_map, with the mutex. */
+static int
+map_table (struct img_holes *h, struct img_node *node, uint64_t offset, uint64_t length,
+           struct img_extent *ext, unsigned n, struct img_error *err)
+{
   if (complete (h, node))
     return map_bits (atomic_load_explicit (&h->bits, memory_order_relaxed), offset, offset + length,
                      ext, n);
@@ -305,4 +317,25 @@ img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct i
     offset = end;
   }
   return (int) got;
+}
+
+int
+img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
+               unsigned n, struct img_error *err)
+{
+  if (img_io_bounds (node, offset, length, err) < 0)
+    return -1;
+  if (length == 0)
+    return 0;
+  struct img_holes *h = node_holes (node, err);
+  if (h == NULL)
+    return -1;
+  const struct bits *bits = atomic_load_explicit (&h->bits, memory_order_acquire);
+  if (bits)
+    return map_bits (bits, offset, offset + length, ext, n);
+  if (pthread_mutex_trylock (&h->mutex) != 0)
+    return img_map (node, offset, length, ext, n, err);
+  int got = map_table (h, node, offset, length, ext, n, err);
+  pthread_mutex_unlock (&h->mutex);
+  return got;
 }

@@ -147,6 +147,8 @@ layer_seek (struct img_walk *w, struct layer *layer, uint64_t limit, struct img_
   if (n < 0)
     return -1;
   layer->n = (unsigned) n;
+  if (w->flags & IMG_WALK_HOLES)
+    img_holes_expect (layer->node, layer->ext, layer->n);
   return 0;
 }
 
