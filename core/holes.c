@@ -6,8 +6,8 @@
  * it is completed, and becomes a bitmap, which needs no lock.  When it would pass its budget it
  * becomes a window that starts where it is asked for; windows grow while the questions
  * move forward and shrink while they jump about, as read-ahead does.  While one thread fills the
- * table the others ask the file itself.  A file that others write to meanwhile (-U) may have changed
- * since: so may it with any other way of asking. */
+ * table the others ask the file itself.  A file that others write to meanwhile (-U) may have
+ * changed since: so may it with any other way of asking. */
 #include <config.h>
 
 #include <inttypes.h>

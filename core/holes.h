@@ -13,8 +13,8 @@
 /* As img_map, for a protocol node that is not writable. */
 int img_holes_map (struct img_node *node, uint64_t offset, uint64_t length, struct img_extent *ext,
                    unsigned n, struct img_error *err);
-/* EXT are N extents of NODE that will be looked up, those with data, in the children that they name:
- * brings into the processor's cache what tells about them. */
+/* EXT are N extents of NODE, of which those with data will be looked up in the children that they
+ * name: brings what tells about them into the processor's cache. */
 void img_holes_expect (const struct img_node *node, const struct img_extent *ext, unsigned n);
 void img_holes_free (struct img_holes *holes); /* by img_node_free; NULL allowed */
 
