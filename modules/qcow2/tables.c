@@ -22,6 +22,7 @@ enum {
   LARGE = 64 << 10, /* tables of that size are read one by one: more would only be copied */
   MAX_RUN = RUN_BYTES >> QCOW2_MIN_CLUSTER_BITS,
   WRITE_BYTES = 1 << 20, /* longest write of adjoining dirty tables */
+  PASSING = 256 << 10, /* what a walk from table to table needs of the budget */
   MIN_TABLES = 4
 };
 
@@ -150,12 +151,13 @@ victim (struct qcow2_cache *cache)
   return NULL;
 }
 
-/* A pinned table for OFFSET in state LOADING.  MUST: grow past the budget rather than fail. */
+/* A pinned table for OFFSET in state LOADING, of ENOUGH or, when none of these is free, of as many
+ * as the budget allows.  MUST: grow past it rather than fail. */
 static struct qcow2_table *
-claim (struct qcow2_cache *cache, uint64_t offset, bool must)
+claim (struct qcow2_cache *cache, uint64_t offset, size_t enough, bool must)
 {
-  struct qcow2_table *t = cache->n < cache->budget ? make_table (cache) : victim (cache);
-  if (t == NULL && must)
+  struct qcow2_table *t = cache->n < enough ? make_table (cache) : victim (cache);
+  if (t == NULL && (must || cache->n < cache->budget))
     t = make_table (cache);
   if (t == NULL)
     return NULL;
@@ -227,15 +229,20 @@ settle (struct qcow2_cache *cache, struct qcow2_table **run, size_t first, size_
   pthread_cond_broadcast (&cache->loaded);
 }
 
-/* Under the mutex: claims the table at OFFSET and those of MORE bytes behind that are not here. */
+/* Under the mutex: claims the table at OFFSET and those of MORE bytes behind that are not here.
+ * Who goes on will not come back soon: for that the whole budget is not taken, of which a chain has
+ * as many as layers. */
 static size_t
 claim_run (struct qcow2_cache *cache, uint64_t offset, uint64_t more, struct qcow2_table **run)
 {
   size_t n = 0, max = cache->size < LARGE ? RUN_BYTES / cache->size : 1;
+  size_t enough = img_min (img_max (PASSING / cache->size, MIN_TABLES), cache->budget);
   uint64_t size = img_size (cache->file);
+  if (more < cache->size)
+    enough = cache->budget;
   if (max > cache->budget / 4)
     max = cache->budget / 4;
-  run[n] = claim (cache, offset, true);
+  run[n] = claim (cache, offset, enough, true);
   if (run[n] == NULL)
     return 0;
   for (n = 1; n < max && more >= cache->size; n++, more -= cache->size) {
@@ -243,7 +250,7 @@ claim_run (struct qcow2_cache *cache, uint64_t offset, uint64_t more, struct qco
     if (!img_add (offset, n * (uint64_t) cache->size, &at) || !img_within (at, cache->size, size)
         || find (cache, at))
       break;
-    run[n] = claim (cache, at, false);
+    run[n] = claim (cache, at, enough, false);
     if (run[n] == NULL)
       break;
   }
@@ -335,7 +342,7 @@ qcow2_cache_make (struct qcow2_cache *cache, uint64_t offset, struct img_error *
   if (t)
     t->pins++;
   else
-    t = claim (cache, offset, true);
+    t = claim (cache, offset, cache->budget, true);
   if (t) {
     memset (t->bytes, 0, cache->size);
     t->state = TABLE_READY;
