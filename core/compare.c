@@ -33,8 +33,9 @@
 
 #define CHUNK (UINT64_C (128) * 1024) /* two of them stay in an L2 cache */
 #define PIECES 1024
+#define PIECES_CHAIN 128 /* not to wait for each other at the same table of each layer */
 #define PIECE_MIN (UINT64_C (1) << 20)
-#define PIECE_MAX (UINT64_C (64) << 20)
+#define PIECE_MAX (UINT64_C (512) << 20)
 #define SECTOR UINT64_C (512)
 /* What of a block's flags is its allocation status. */
 #define STATUS                                                                                \
@@ -363,7 +364,8 @@ init_job (struct job *job, const struct img_compare_opts *opts)
   atomic_init (&job->limit, UINT64_MAX);
   for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
     atomic_init (&job->busy[i], UINT64_MAX);
-  for (job->piece = PIECE_MIN; job->piece < PIECE_MAX && job->total / job->piece > PIECES;)
+  uint64_t pieces = job->node[0]->backing || job->node[1]->backing ? PIECES_CHAIN : PIECES;
+  for (job->piece = PIECE_MIN; job->piece < PIECE_MAX && job->total / job->piece > pieces;)
     job->piece *= 2;
   job->strict = opts->strict;
   job->progress = opts->progress;

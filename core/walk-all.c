@@ -23,7 +23,7 @@
 #define ROOM 4096  /* blocks */
 #define ROOMS 2 /* a worker */
 #define WORKERS_MAX 8 /* fn takes turns: more would only wait, each with its room */
-#define PIECES 256
+#define PIECES 128 /* fewer than L2 tables: workers do not wait at the same ones */
 #define PIECE_MIN ((uint64_t) 1 << 20)
 
 /* Blocks of one piece. */
