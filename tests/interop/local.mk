@@ -2,6 +2,7 @@
 # Against QEMU's programs: what we do to an image, they see, and the other way round.  hold, ops
 # and randio are the library's side; scripts as in cli/.
 interop_tests =
+interop_tests += %D%/crypt-chain.sh
 interop_tests += %D%/filters.sh
 interop_tests += %D%/qcow2-all.sh
 interop_tests += %D%/qcow2-bitmap.sh
@@ -42,4 +43,4 @@ EXTRA_DIST += %D%/locks.sh %D%/nbd.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/locks.sh %D%/qcow2-create.sh %D%/qcow2-repair.sh %D%/qcow2-write.sh %D%/vdi.sh
 EXTRA_DIST += %D%/devices.sh %D%/locks.sh %D%/nbd.sh %D%/qcow2-read.sh %D%/qcow2-write.sh \
 	%D%/vdi.sh
-EXTRA_DIST += %D%/qcow2-crypt.sh
+EXTRA_DIST += %D%/crypt-chain.sh %D%/qcow2-crypt.sh
