@@ -94,7 +94,8 @@ served () {
     qemu-nbd -r -t -f qcow2 -B "$1" -k "$tmp/s" $file.qcow2 2>>log &
     nbd=$!
     at_exit_kill $nbd
-    wait_for "qemu-nbd" test -S "$tmp/s"
+    # a signal that comes before it serves is lost, and it would live for ever
+    wait_for "qemu-nbd" nbdinfo "nbd+unix:///?socket=$tmp/s"
     nbdinfo --map="qemu:dirty-bitmap:$1" "nbd+unix:///?socket=$tmp/s" >$file.map 2>>log
     kill $nbd
     wait $nbd 2>/dev/null
