@@ -140,4 +140,20 @@ two () {
     --target-image-opts $opts=data,header.filename=head
   run_ok "read" img-compare $s --image-opts $opts=data,header.filename=head \
     driver=raw,file.filename=four.raw
+  # Data that cryptsetup itself encrypts, and decrypts after we have written.
+  for sector in 512 4096; do
+    cp four.raw all
+    ok "cryptsetup encrypts, $sector" cryptsetup reencrypt -q --encrypt --type luks2 --sector-size $sector \
+      --reduce-device-size 2M --luks2-metadata-size 16k --luks2-keyslots-size 512k --resilience none \
+      --pbkdf argon2id --pbkdf-memory 32 --pbkdf-force-iterations 4 --key-file pass all
+    run_ok "we read" img-convert $s --image-opts $opts=all -O raw got
+    ok "the same, but for what it cut off" cmp -n 2097152 four.raw got
+    like "$(img-info --output=json all)" "\"sector-size\": $sector" "in such sectors"
+    { tail -c 2097152 four.raw; head -c 1048576 four.raw; } >want
+    run_ok "we write" img-convert -n -f raw $s want --target-image-opts $opts=all
+    ok "cryptsetup decrypts" cryptsetup reencrypt -q --decrypt --force-offline-reencrypt \
+      --key-file pass --header exported all
+    ok "what we wrote" cmp -n 3145728 all want
+    rm -f exported
+  done
 }
