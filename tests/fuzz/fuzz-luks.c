@@ -3,10 +3,8 @@
  *
  * The work that an honest header may ask for is cut down first, and version 2's checksums are put
  * right, or nothing behind them would ever be seen. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <blkimg/endian.h>
 
@@ -14,24 +12,7 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-enum { MAX_ITERATIONS = 20000, MAX_DIGITS = 4, SLOTS = 208, SLOT_BYTES = 48, CHECKSUM = 448 };
-
-static void
-few (uint8_t *p)
-{
-  if (be32_get (p) > MAX_ITERATIONS && be32_get (p) < 0x8000000)
-    be32_put (p, MAX_ITERATIONS);
-}
-
-static void
-tame_v1 (uint8_t *p, size_t size)
-{
-  if (size < 592)
-    return;
-  few (p + 164);
-  for (unsigned i = 0; i < 8; i++)
-    few (p + SLOTS + i * SLOT_BYTES + 4);
-}
+enum { MAX_DIGITS = 4, CHECKSUM = 448 };
 
 /* Of long numbers the last digits are left.  False: memory and time may be asked for. */
 static bool
@@ -69,36 +50,6 @@ tame_copy (uint8_t *p, size_t size, uint64_t offset)
   return unlock;
 }
 
-/* The secret lives as long as the program. */
-static struct img_node *
-open_unlocked (const uint8_t *data, size_t size)
-{
-  static struct img_objects *objects;
-  static struct img_opts *extra;
-  struct img_open_params params = { .struct_size = sizeof params, .format = "luks" };
-  struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node;
-  int fd = fuzz_file (data, size);
-  char name[64];
-  if (objects == NULL) {
-    objects = img_objects_new ();
-    extra = img_opts_new ();
-    if (objects == NULL || extra == NULL
-        || img_objects_add (objects, "secret,id=x,data=abc", &err) < 0
-        || img_opts_set (extra, "key-secret", "x", &err) < 0)
-      abort ();
-  }
-  snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
-  params.gate = IMG_GATE_UNTRUSTED;
-  params.objects = objects;
-  params.extra = extra;
-  node = img_open (name, &params, &err);
-  close (fd);
-  if (node == NULL)
-    fuzz_explained (&err);
-  return node;
-}
-
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -113,9 +64,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     unlock = tame_copy (p, size, 0);
     unlock = tame_copy (p, size, second) && unlock;
   } else {
-    tame_v1 (p, size);
+    fuzz_tame_luks (p, size);
   }
-  node = unlock ? open_unlocked (p, size) : fuzz_open (p, size, "luks", IMG_OPENF_INFO);
+  node = unlock ? fuzz_open_unlocked (p, size, "luks", "key-secret")
+                : fuzz_open (p, size, "luks", IMG_OPENF_INFO);
   free (p);
   if (node == NULL)
     return 0;

@@ -12,8 +12,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <blkimg/endian.h>
+
 #define MAX_BLOCKS 4096
 #define READ_BYTES 65536
+#define MAX_ITERATIONS 20000
 
 int
 fuzz_file (const uint8_t *data, size_t size)
@@ -36,14 +39,14 @@ fuzz_explained (const struct img_error *err)
 }
 
 static struct img_node *
-open_image (int fd, const char *format, unsigned openf, const char *snapshot)
+open_image (int fd, const char *format, unsigned openf, struct img_open_params params)
 {
-  struct img_open_params params = { .struct_size = sizeof params, .snapshot = snapshot };
   struct img_error err = IMG_ERROR_INIT;
   struct img_node *node;
   char name[64];
 
   snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
+  params.struct_size = sizeof params;
   params.format = format;
   params.gate = IMG_GATE_UNTRUSTED;
   params.flags = IMG_OPENF_NO_BACKING | openf;
@@ -56,7 +59,7 @@ open_image (int fd, const char *format, unsigned openf, const char *snapshot)
 struct img_node *
 fuzz_open_file (int fd, const char *format, unsigned openf)
 {
-  return open_image (fd, format, openf, NULL);
+  return open_image (fd, format, openf, (struct img_open_params) { 0 });
 }
 
 struct img_node *
@@ -72,9 +75,50 @@ struct img_node *
 fuzz_open_snapshot (const uint8_t *data, size_t size, const char *format, const char *snapshot)
 {
   int fd = fuzz_file (data, size);
-  struct img_node *node = open_image (fd, format, 0, snapshot);
+  struct img_node *node = open_image (fd, format, 0,
+                                      (struct img_open_params) { .snapshot = snapshot });
   close (fd);
   return node;
+}
+
+/* The secret lives as long as the program. */
+struct img_node *
+fuzz_open_unlocked (const uint8_t *data, size_t size, const char *format, const char *key)
+{
+  static struct img_objects *objects;
+  static struct img_opts *extra;
+  struct img_error err = IMG_ERROR_INIT;
+  int fd = fuzz_file (data, size);
+  if (objects == NULL) {
+    objects = img_objects_new ();
+    extra = img_opts_new ();
+    if (objects == NULL || extra == NULL
+        || img_objects_add (objects, "secret,id=x,data=abc", &err) < 0
+        || img_opts_set (extra, key, "x", &err) < 0)
+      abort ();
+  }
+  struct img_node *node = open_image (
+    fd, format, 0, (struct img_open_params) { .objects = objects, .extra = extra });
+  close (fd);
+  return node;
+}
+
+static void
+few (uint8_t *p)
+{
+  if (be32_get (p) > MAX_ITERATIONS && be32_get (p) < 0x8000000)
+    be32_put (p, MAX_ITERATIONS);
+}
+
+void
+fuzz_tame_luks (uint8_t *p, size_t size)
+{
+  enum { HEADER = 592, DIGEST = 164, SLOTS = 208, SLOT = 48 };
+  if (size < HEADER)
+    return;
+  few (p + DIGEST);
+  for (unsigned i = 0; i < 8; i++)
+    few (p + SLOTS + i * SLOT + 4);
 }
 
 void

@@ -18,6 +18,11 @@ struct img_node *fuzz_open_file (int fd, const char *format, unsigned openf);
 /* As fuzz_open, showing SNAPSHOT, as img_open_params has it. */
 struct img_node *fuzz_open_snapshot (const uint8_t *data, size_t size, const char *format,
                                      const char *snapshot);
+/* As fuzz_open, with the seeds' passphrase, "abc", for the option KEY. */
+struct img_node *fuzz_open_unlocked (const uint8_t *data, size_t size, const char *format,
+                                     const char *key);
+/* Cuts down the work that the LUKS1 header at P asks for, which an honest one may. */
+void fuzz_tame_luks (uint8_t *p, size_t size);
 void fuzz_close (struct img_node *node);
 /* Aborts unless *ERR says what went wrong, in one line. */
 void fuzz_explained (const struct img_error *err);
