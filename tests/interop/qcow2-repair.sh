@@ -43,7 +43,9 @@ one_round () {
   case $tap_rc in
     0)
       img-check -q x.qcow2 >again.log 2>&1 || echo "second check: $? $(head -n 2 again.log)"
-      qemu-img check -q x.qcow2 >peer.log 2>&1 || echo "peer: $? $(head -n 2 peer.log)" ;;
+      qemu-img check -q x.qcow2 >peer.log 2>&1 || echo "peer: $? $(head -n 2 peer.log)"
+      qemu-img convert -O raw x.qcow2 theirs.raw 2>/dev/null && ! img-compare -q x.qcow2 theirs.raw &&
+        echo "the peer reads something else" ;;
     1 | 2 | 3) echo "$tap_rc" >>refused ;;
     *) echo "repair: exit $tap_rc, $(tail -n 1 repair.log)" ;;
   esac
