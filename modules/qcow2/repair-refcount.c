@@ -159,6 +159,8 @@ qcow2_repair_most (const struct qcow2_checker *c, uint64_t cluster)
 bool
 qcow2_repair_excess (const struct qcow2_checker *c)
 {
+  if (!c->low && qcow2_count_get (c, 0) <= 1) /* no more than what is stored */
+    return false;
   for (uint64_t i = 0; i < limit (c); i++) {
     if (c->chunks[i >> QCOW2_CHUNK_BITS].counts == NULL)
       i |= QCOW2_CHUNK - 1;
