@@ -97,6 +97,75 @@ renew_bitmaps (struct qcow2_checker *c, struct img_error *err)
   return r;
 }
 
+/* ---- bitmaps whose clusters have more references than can be counted ---- */
+
+static bool
+region_in_excess (const struct qcow2_checker *c, uint64_t offset, uint64_t length)
+{
+  unsigned bits = c->q->cluster_bits;
+  if (length == 0 || qcow2_check_past (c, offset, length))
+    return false;
+  for (uint64_t i = offset >> bits; i <= (offset + length - 1) >> bits; i++)
+    if (qcow2_count_get (c, i) > qcow2_repair_most (c, i))
+      return true;
+  return false;
+}
+
+/* 1, 0; -1: *err. */
+static int
+is_in_excess (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_error *err)
+{
+  uint64_t bytes = (uint64_t) b->table_size * 8;
+  if (region_in_excess (c, b->table_offset, bytes))
+    return 1;
+  IMG_CLEANUP (free) uint8_t *table = malloc (bytes + 1);
+  if (table == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (qcow2_check_read (c, table, bytes, b->table_offset, err) < 0)
+    return -1;
+  for (uint64_t i = 0; i < bytes; i += 8) {
+    uint64_t offset = be64_get (table + i) & QCOW2_OFFSET_MASK;
+    if (offset && region_in_excess (c, offset, c->q->cluster_size))
+      return 1;
+  }
+  return 0;
+}
+
+int
+qcow2_repair_drop_excess (struct qcow2_checker *c, struct img_check *out, unsigned flags,
+                          bool *changed, struct img_error *err)
+{
+  const struct qcow2_header *h = &c->q->h;
+  struct qcow2_bitmaps all;
+  uint32_t n = 0;
+  int r;
+  (void) out;
+  if (!(flags & IMG_REPAIR_DROP_BITMAPS) || !h->has_bitmaps
+      || !(h->autoclear & QCOW2_AUTOCLEAR_BITMAPS) || !qcow2_repair_excess (c))
+    return 0;
+  r = qcow2_bitmaps_read (c->q, &all, err);
+  for (uint32_t i = 0; i < all.n && r == 0; i++) {
+    int excess = is_in_excess (c, &all.v[i], err);
+    r = excess < 0 ? -1 : 0;
+    if (excess == 0 && n < i) {
+      all.v[n] = all.v[i];
+      all.v[i] = (struct qcow2_bitmap) { .name = NULL };
+    } else if (excess) {
+      qcow2_bitmap_clear (&all.v[i]);
+    }
+    n += excess == 0;
+  }
+  if (r == 0 && n < all.n) {
+    all.n = n;
+    *changed = true;
+    r = put_bitmaps (c, &all, err);
+  }
+  qcow2_bitmaps_free (&all);
+  return r;
+}
+
+/* ---- both ---- */
+
 int
 qcow2_repair_dirs (struct qcow2_checker *c, struct img_check *out, unsigned flags, bool *changed,
                    struct img_error *err)

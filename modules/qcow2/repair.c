@@ -114,7 +114,7 @@ take_steps (struct qcow2_checker *c, struct qcow2 *q, struct img_check *out, uns
 {
   static qcow2_repair_step *const steps[] = {
     qcow2_repair_dirs, qcow2_repair_l1, qcow2_repair_entries, qcow2_repair_move,
-    qcow2_repair_split,
+    qcow2_repair_split, qcow2_repair_drop_excess,
   };
   struct img_check silent;
   int r = 0;

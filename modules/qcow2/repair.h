@@ -93,6 +93,8 @@ qcow2_repair_step qcow2_repair_move;
 /* Clusters with more references than a refcount can count, or than the header's may have, are
  * copied for those that are too many. */
 qcow2_repair_step qcow2_repair_split;
+/* What then still has too many belongs to bitmaps, which are dropped if FLAGS say so. */
+qcow2_repair_step qcow2_repair_drop_excess;
 
 /* The entries of the L2 table at BYTES, which REF names.  1: bytes *LO to *HI changed; 0. */
 int qcow2_repair_table (struct qcow2_checker *c, const struct qcow2_l2_ref *ref, uint8_t *bytes,
