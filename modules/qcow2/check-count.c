@@ -199,6 +199,29 @@ qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t length, u
   return qcow2_count_add (c, first, last - first + 1, times, err);
 }
 
+bool
+qcow2_check_lost (const struct qcow2_checker *c, uint64_t offset, uint64_t length)
+{
+  uint64_t end;
+  return length > 0 && (!img_add (offset, length, &end)
+                        || img_div_up (end, c->q->cluster_size) > c->n_clusters);
+}
+
+int
+qcow2_count_table (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,
+                   struct img_error *err)
+{
+  unsigned bits = c->q->cluster_bits;
+  bool lost = qcow2_check_lost (c, offset, length);
+  c->incomplete |= lost;
+  if (!lost || qcow2_check_past (c, offset, length))
+    return qcow2_count_region (c, offset, length, times, err);
+  qcow2_check_error (c, _("ERROR: table at 0x%" PRIx64 " (%" PRIu64
+                          " bytes) lies past the end of the file"), offset, length);
+  qcow2_count_past (c, offset >> bits, (length >> bits) + 2);
+  return 0;
+}
+
 /* ---- stored refcounts of one ---- */
 
 int

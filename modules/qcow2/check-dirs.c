@@ -63,7 +63,7 @@ check_l1_tables (struct qcow2_checker *c, const struct qcow2_snapshot **v, uint3
     }
     if (qcow2_check_l1 (c, v[i]->l1_offset, v[i]->l1_size, false, times, err) < 0)
       return -1;
-    c->snapshots_wrong |= qcow2_check_past (c, v[i]->l1_offset, (uint64_t) v[i]->l1_size * 8);
+    c->snapshots_wrong |= qcow2_check_lost (c, v[i]->l1_offset, (uint64_t) v[i]->l1_size * 8);
   }
   return 0;
 }
@@ -96,9 +96,8 @@ static int
 check_bitmap (struct qcow2_checker *c, const struct qcow2_bitmap *b, struct img_error *err)
 {
   uint64_t bytes = (uint64_t) b->table_size * 8;
-  if (qcow2_count_region (c, b->table_offset, bytes, 1, err) < 0)
+  if (qcow2_count_table (c, b->table_offset, bytes, 1, err) < 0)
     return -1;
-  c->incomplete |= qcow2_check_past (c, b->table_offset, bytes);
   if (qcow2_check_hole (c, b->table_offset) >= b->table_offset + bytes)
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {

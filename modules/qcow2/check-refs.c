@@ -105,9 +105,8 @@ qcow2_check_l1 (struct qcow2_checker *c, uint64_t offset, uint32_t size, bool ac
                 uint32_t times, struct img_error *err)
 {
   uint64_t bytes = (uint64_t) size * 8;
-  if (qcow2_count_region (c, offset, bytes, times, err) < 0)
+  if (qcow2_count_table (c, offset, bytes, times, err) < 0)
     return -1;
-  c->incomplete |= qcow2_check_past (c, offset, bytes);
   if (qcow2_check_hole (c, offset) >= offset + bytes)
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {

@@ -118,6 +118,11 @@ int qcow2_count_region (struct qcow2_checker *c, uint64_t offset, uint64_t lengt
                         struct img_error *err);
 /* Whether a byte range passes the end of the file by a cluster or more. */
 bool qcow2_check_past (const struct qcow2_checker *c, uint64_t offset, uint64_t length);
+/* Whether some of its clusters are not in the file at all. */
+bool qcow2_check_lost (const struct qcow2_checker *c, uint64_t offset, uint64_t length);
+/* As qcow2_count_region, for a table that cannot do without any of its clusters. */
+int qcow2_count_table (struct qcow2_checker *c, uint64_t offset, uint64_t length, uint64_t times,
+                       struct img_error *err);
 /* Clusters past the end of the file are referred to. */
 void qcow2_count_past (struct qcow2_checker *c, uint64_t first, uint64_t n);
 /* The clusters of BITS, 64 from FIRST (a multiple of 64) on, have a stored refcount of 1. */

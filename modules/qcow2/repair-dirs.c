@@ -20,7 +20,7 @@ is_sound (const struct qcow2_checker *c, const struct qcow2_snapshot *s)
 {
   uint64_t bytes = (uint64_t) s->l1_size * 8;
   return (s->l1_offset & (c->q->cluster_size - 1)) == 0 && bytes <= QCOW2_MAX_L1_BYTES
-         && img_within (s->l1_offset, bytes, c->file_size);
+         && !qcow2_check_lost (c, s->l1_offset, bytes);
 }
 
 int

@@ -69,7 +69,7 @@ find_lost (const struct qcow2_checker *c, uint64_t *first, uint64_t *end)
   *end = img_min (img_div_up (q->h.size, UINT64_C (1) << (q->cluster_bits + q->l2_bits)),
                   q->l1_size);
   *first = *end;
-  if (qcow2_check_past (c, q->h.l1_offset, (uint64_t) q->l1_size * 8))
+  if (qcow2_check_lost (c, q->h.l1_offset, (uint64_t) q->l1_size * 8))
     *first = img_min (there / 8, *end);
 }
 
@@ -123,7 +123,7 @@ move_active (struct qcow2_checker *c, struct img_check *out, bool *changed, stru
 {
   const struct qcow2 *q = c->q;
   struct qcow2_zeroes z = { .made = q->h.backing_name == NULL, .out = out };
-  if (q->l1_size == 0 || (!qcow2_check_past (c, q->h.l1_offset, (uint64_t) q->l1_size * 8)
+  if (q->l1_size == 0 || (!qcow2_check_lost (c, q->h.l1_offset, (uint64_t) q->l1_size * 8)
                           && is_alone (c, q->h.l1_offset, q->l1_size, 1)))
     return 0;
   int r = renew_active (c, &z, changed, err);

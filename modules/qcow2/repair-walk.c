@@ -46,7 +46,7 @@ edit_table (const struct walk *w, uint64_t *l1, uint64_t offset, uint32_t size, 
   uint64_t bytes = (uint64_t) size * 8;
   uint64_t used = img_div_up (disk, UINT64_C (1) << (q->cluster_bits + q->l2_bits));
   struct qcow2_l1_entry e = { .used = used, .active = l1 != NULL };
-  if (qcow2_check_past (c, offset, bytes))
+  if (qcow2_check_lost (c, offset, bytes))
     return 0;
   for (uint64_t done = 0, part; done < bytes; done += part) {
     part = img_min (bytes - done, q->cluster_size);
