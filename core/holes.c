@@ -24,6 +24,7 @@
 #define WINDOW_JUMP 256 /* the most after a jump, however far the last walk came */
 #define BATCH 256
 #define ASKED_ENOUGH 256 /* to be worth buckets */
+#define FIRST 64 /* look-ups without a table: the first may lie at the end of a long file */
 #define BITS_MAX (4u << 20) /* bytes */
 
 /* The whole file, one bit a granule, set where there is data. */
@@ -42,6 +43,7 @@ struct img_holes {
   bool windows;        /* the whole file does not fit */
   size_t window;       /* runs to fetch next time */
   size_t hint;         /* the run that was found last */
+  unsigned first;      /* look-ups before there was a table */
   /* Once the table rests: bucket[b] is the run at start + (b << shift), one more for the end. */
   uint32_t *bucket;
   unsigned shift, asked; /* look-ups since it grew */
@@ -302,6 +304,10 @@ static int
 map_table (struct img_holes *h, struct img_node *node, uint64_t offset, uint64_t length,
            struct img_extent *ext, unsigned n, struct img_error *err)
 {
+  if (h->first < FIRST) {
+    h->first++;
+    return img_map (node, offset, length, ext, n, err);
+  }
   if (complete (h, node))
     return map_bits (atomic_load_explicit (&h->bits, memory_order_relaxed), offset, offset + length,
                      ext, n);

@@ -19,7 +19,7 @@
 #include "core/walk.h"
 #include "core/workers.h"
 
-#define ALONE 4096 /* blocks before threads are worth it */
+#define ALONE 512 /* blocks before threads are worth it */
 #define ROOM 4096  /* blocks */
 #define ROOMS 2 /* a worker */
 #define WORKERS_MAX 8 /* fn takes turns: more would only wait, each with its room */
