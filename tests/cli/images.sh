@@ -81,6 +81,9 @@ repairs () {
 for case in "$images"/*/*/; do
   case=${case%/}
   name=${case#"$images"/}
+  case $name in
+    luks/*) img-modules | grep -q '^  encryption' || { skip "$name" "no module for encryption"; continue; } ;;
+  esac
   mkdir -p "$tmp/$name" && cd "$tmp/$name" || exit 99
   made=yes
   for spec in "$case"/*.spec; do

@@ -4,4 +4,4 @@
 check_PROGRAMS += tests/images/mkimg
 tests_images_mkimg_SOURCES = %D%/mkimg.c
 tests_images_mkimg_LDADD =
-EXTRA_DIST += %D%/qcow2
+EXTRA_DIST += %D%/luks %D%/qcow2
