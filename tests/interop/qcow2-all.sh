@@ -157,7 +157,8 @@ bitmap_step () {
 resize_step () {
   either && next 3000 && set -- $((307200 + r * 512))
   [ "$1" -gt "$(wc -c <s.raw)" ] || { tool=img- && shrunk=yes; }
-  [ -z "$shrunk" ] || tool=img-
+  # and what a raw data file grows by is zeroes there, and noise once they are decrypted
+  [ -z "$shrunk" ] && { [ -z "$secret" ] || ! has data_file_raw; } || tool=img-
   did="${tool}resize $1"
   tried ${tool}resize $secret -q --shrink "$image" "$1"
   [ -z "$done_" ] || truncate -s "$1" s.raw || return 1
