@@ -54,6 +54,21 @@ both "unknown option" --no-such
 both "no JSON there" --output=json
 both "image options" -l --image-opts
 
+# With a bitmap, recording or not, there is no way back; without it there is again.
+for by in "" twin; do
+  qemu-img bitmap --add "${by:+$by/}a.qcow2" m
+done
+both "apply, with a bitmap" -a s1
+both "create, with a bitmap" -c beside
+for by in "" twin; do
+  qemu-img bitmap --disable "${by:+$by/}a.qcow2" m
+done
+both "apply, with a disabled one" -a s1
+for by in "" twin; do
+  qemu-img bitmap --remove "${by:+$by/}a.qcow2" m
+done
+both "apply, without" -a beside
+
 qemu-img create -q -f raw r.raw 1M
 same "list, raw" snapshot -l r.raw
 same "create, raw" snapshot -c x r.raw
