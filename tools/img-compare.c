@@ -53,7 +53,7 @@ static const char *const kinds[] = { NULL, N_("content"), N_("status"), N_("size
 
 struct list {
   const struct args *args;
-  struct img_value *array; /* or NULL: lines for people */
+  struct out_result *json; /* or NULL: lines for people */
   bool begun;
   int widths[2];
 };
@@ -64,11 +64,13 @@ add_range (void *arg, uint64_t offset, uint64_t length, enum img_compare_result 
   struct list *list = arg;
   struct img_value *range;
 
-  if (list->array) {
-    range = img_value_add_object (list->array, NULL);
+  if (list->json) {
+    range = img_value_object ();
     img_value_set_uint (range, "offset", offset);
     img_value_set_uint (range, "length", length);
     img_value_set_string (range, "kind", kinds[kind]);
+    out_result_item (list->json, range);
+    img_value_free (range);
     return;
   }
   if (list->args->quiet)
@@ -151,11 +153,14 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
     o.differs = add_range;
   o.differs_arg = &list;
   out_result_init (&facts, args->output);
-  if (args->list && facts.json)
-    list.array = img_value_array ();
+  rc = args->list && facts.json ? out_result_list (&facts, "differences", &err) : 0;
+  list.json = facts.items ? &facts : NULL;
   progress_start (&watch, &args->progress, args->quiet, args->list || facts.json);
   o.progress = watch.work;
-  rc = img_compare (a, b, &o, &result, &err);
+  if (rc == 0)
+    rc = img_compare (a, b, &o, &result, &err);
+  if (rc == 0 && list.json)
+    rc = out_result_listed (&facts, &err);
   progress_end (&watch, rc == 0 && result.result == IMG_COMPARE_SAME);
   if (rc < 0) {
     if (!atomic_load (&watch.signal))
@@ -164,14 +169,10 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
   } else {
     status = result.result == IMG_COMPARE_SAME ? EXIT_SUCCESS : EXIT_DIFFER;
     set_facts (facts.facts, a, b, &result);
-    if (list.array)
-      img_value_take (facts.facts, "differences", list.array);
-    list.array = NULL;
     if (!args->quiet && !facts.json)
       print_result (&result, img_min (img_size (a), img_size (b)), list.begun);
   }
   progress_newline (&watch);
-  img_value_free (list.array);
   out_result_end (&facts, rc == 0);
   progress_release (&watch);
   return status;

@@ -55,6 +55,19 @@ perl -e 'my $x = "x" . "\0" x 1023; print $x x 98304' | dd of=c.raw conv=notrunc
 is "$(img-compare -m 4 --list -f raw -F raw c.raw d.raw | awk 'NR > 1' | cksum)" "$(
   perl -e 'printf "%-16s%-16scontent\n", $_ ? sprintf ("0x%x", $_ * 1024) : "0", "0x200" for 0 .. 98303' |
     cksum)" "98304 ranges in order"
+# The same as JSON, which waits in a file.
+img-compare -m 4 --list --output=json -f raw -F raw c.raw d.raw >json
+is "$(sed -n '/"differences"/,/^    ]/p' json | cksum)" "$(
+  perl -e 'print "    \"differences\": [";
+           printf "%s\n        {\n            \"offset\": %d,\n            \"length\": 512,\n            \"kind\": \"content\"\n        }", $_ ? "," : "", $_ * 1024 for 0 .. 98303;
+           print "\n    ],\n"' | cksum)" "98304 objects in order"
+is "$(tail -n 2 json | sed 's/[0-9.e-]*$//')" '    "elapsed": 
+}' "and the time behind them"
+is "$(img-compare --list --output=json -f raw -F raw a.raw a.raw | tail -n 4 | head -n 2)" \
+  '    "differences": [
+    ],' "an empty list"
+run_fails "no room for them" 4 env TMPDIR=./nowhere img-compare --list --output=json a.raw b.raw
+is "$err" "img-compare: temporary file: No such file or directory" "is said"
 
 # Strict: where only the allocation differs, and what the sizes say.
 img-convert -f raw -O qcow2 a.raw e.qcow2

@@ -18,6 +18,7 @@
 #define COMMON_OUT_RESULT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <blkimg/value.h>
 
@@ -32,10 +33,19 @@ struct out_result {
   bool json;
   struct img_value *facts; /* an object to fill; never NULL */
   int64_t began;
+  const char *list; /* key of an array that is not held in memory; NULL: none */
+  FILE *items;      /* its elements as text, in a file without a name */
+  bool has_items;
 };
 
 /* OUTPUT is OUTPUT_HUMAN or OUTPUT_JSON. */
 void out_result_init (struct out_result *result, int output);
+/* KEY, which comes behind all other facts, is an array of objects as long as it may get: they wait
+ * in a temporary file. */
+int out_result_list (struct out_result *result, const char *key, struct img_error *err);
+void out_result_item (struct out_result *result, const struct img_value *item);
+/* After the last one: whether all could be written. */
+int out_result_listed (struct out_result *result, struct img_error *err);
 /* Prints the facts when JSON was asked for and the work SUCCEEDED, and frees them. */
 void out_result_end (struct out_result *result, bool succeeded);
 
