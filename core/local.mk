@@ -93,6 +93,7 @@ core_libblkimgcore_la_SOURCES += %D%/optdesc.h
 core_libblkimgcore_la_SOURCES += %D%/probe.c
 core_libblkimgcore_la_SOURCES += %D%/stream-in.c
 core_libblkimgcore_la_SOURCES += %D%/stream-out.c
+core_libblkimgcore_la_SOURCES += %D%/stream.h
 core_libblkimgcore_la_SOURCES += %D%/target.c
 core_libblkimgcore_la_SOURCES += %D%/version.c
 core_libblkimgcore_la_SOURCES += %D%/walk-all.c

@@ -25,6 +25,7 @@
 #include "core/create.h"
 #include "core/io.h"
 #include "core/iszero.h"
+#include "core/stream.h"
 
 /* ---- the descriptor ---- */
 
@@ -99,6 +100,18 @@ static const struct img_driver stream_driver = {
   .resize = stream_resize,
   .flush = stream_flush,
 };
+
+struct img_node *
+img_stream_node (int fd, const char *name, struct img_context *context, struct img_error *err)
+{
+  struct img_node *node = img_node_new (&stream_driver, name, IMG_OPEN_RDWR | IMG_OPEN_NEW,
+                                        context, err);
+  if (node) {
+    node->sequential = true;
+    ((struct stream *) node->priv)->fd = fd;
+  }
+  return node;
+}
 
 /* ---- data behind tables ---- */
 
@@ -225,20 +238,6 @@ find_all_data (struct job *j, struct img_error *err)
   return 0;
 }
 
-/* ---- nodes ---- */
-
-static struct img_node *
-new_node (struct job *j, const struct img_driver *driver, struct img_error *err)
-{
-  struct img_node *node = img_node_new (driver, j->name, IMG_OPEN_RDWR | IMG_OPEN_NEW, &j->context,
-                                        err);
-  if (node) {
-    node->sequential = true;
-    atomic_store (&node->size, j->plan.size);
-  }
-  return node;
-}
-
 /* Has the format's driver write what comes first; the node for the data, which owns FILE. */
 static struct img_node *
 lay_out (struct job *j, struct img_node *file, struct img_error *err)
@@ -254,12 +253,15 @@ lay_out (struct job *j, struct img_node *file, struct img_error *err)
   layout.n_data = j->data.n;
   if (j->plan.driver->layout (&c, &layout, err) < 0)
     return NULL;
-  struct img_node *node = new_node (j, &layout_driver, err);
+  struct img_node *node = img_node_new (&layout_driver, j->name, IMG_OPEN_RDWR | IMG_OPEN_NEW,
+                                        &j->context, err);
   if (node == NULL || img_node_add_child (node, "file", file, err) < 0) {
     free (layout.runs);
     img_node_free (node, false);
     return NULL;
   }
+  node->sequential = true;
+  atomic_store (&node->size, j->plan.size);
   *(struct layout *) node->priv = (struct layout) { layout.runs, layout.n_runs };
   return node;
 }
@@ -285,10 +287,10 @@ judge (const struct job *j, struct img_error *err)
 static int
 write_image (struct job *j, int fd, struct img_error *err)
 {
-  struct img_node *file = new_node (j, &stream_driver, err), *dst = file;
+  struct img_node *file = img_stream_node (fd, j->name, &j->context, err), *dst = file;
   if (file == NULL)
     return -1;
-  ((struct stream *) file->priv)->fd = fd;
+  atomic_store (&file->size, j->plan.size);
   if (!(j->plan.driver->caps & IMG_CAP_PLAIN) && (dst = lay_out (j, file, err)) == NULL) {
     img_node_free (file, false);
     return -1;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <blkimg/cleanup.h>
 #include <blkimg/i18n.h>
 #include <blkimg/module.h>
 #include <blkimg/overflow.h>
@@ -29,6 +30,7 @@ struct job {
   struct img_node *dst;      /* open for writing, in any case, but for */
   bool reads_stream;         /* the source is standard input */
   int stream;                /* a descriptor that is written from front to back; -1: none */
+  struct convert_spool spool; /* the image that goes there later */
   struct progress watch;
   struct img_copy_stats stats;
   struct out_result result;
@@ -37,43 +39,13 @@ struct job {
 
 /* ---- sources ---- */
 
-static bool
-names_preallocation (const char *options)
-{
-  return options && strstr (options, "preallocation=") && !strstr (options, "preallocation=off");
-}
-
-/* Creating the target would destroy this source. */
-/* A stream is raw, comes once, and how long it is shows at its end. */
-static int
-judge_input (const struct job *j, struct img_error *err)
-{
-  const struct convert_args *a = j->args;
-  const char *option = a->snapshot                        ? "-l"
-                       : a->backing                       ? "-b"
-                       : a->reflink == IMG_REFLINK_ALWAYS ? "--reflink=always"
-                       : names_preallocation (a->options) ? "preallocation"
-                                                          : NULL;
-
-  if (option)
-    return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
-                          stream_input_name (), option);
-  if (a->image.format && strcmp (a->image.format, "raw") != 0)
-    return img_error_set (err, EINVAL, _("%s: only raw can be read from a stream"),
-                          stream_input_name ());
-  if (j->n_sources > 1)
-    return img_error_set (err, EINVAL, _("%s: it can only be the only source"),
-                          stream_input_name ());
-  return 0;
-}
-
 static int
 open_sources (struct job *j, char **names, struct img_error *err)
 {
   struct img_open_params p = image_open_params (&j->args->image, IMG_OPENF_STABLE);
 
   if (j->reads_stream)
-    return judge_input (j, err);
+    return convert_judge_input (j->args, j->n_sources, err);
   p.snapshot = j->args->snapshot;
   for (unsigned i = 0; i < j->n_sources; i++) {
     if (!j->args->image.image_opts && image_same_file (names[i], j->target_name))
@@ -123,7 +95,7 @@ check_compression (const struct job *j, const char *format, struct img_error *er
     return img_error_set (err, ENOTSUP, _("Compression not supported for this file format"));
   if (j->args->level.given && !has_open_option (driver, "compress-level"))
     return img_error_set (err, ENOTSUP, _("%s has no compression levels"), format);
-  if (names_preallocation (j->args->options))
+  if (convert_names_preallocation (j->args->options))
     return img_error_set (err, ENOTSUP,
                           _("Compression and preallocation not supported at the same time"));
   return 0;
@@ -174,7 +146,7 @@ create_params (const struct job *j)
   c.format = a->target_format ? a->target_format : "raw";
   c.options = a->options;
   c.size = j->size;
-  c.has_size = true;
+  c.has_size = !j->reads_stream || !a->backing; /* a stream's shows at the end */
   c.backing = a->backing;
   c.backing_format = a->backing_format;
   c.compat = tool_compat ();
@@ -187,36 +159,20 @@ static int
 create_new (struct job *j, struct img_open_params *p, struct img_error *err)
 {
   struct img_create_params c = create_params (j);
+  /* Names are not relative to a temporary folder. */
+  IMG_CLEANUP (free) char *backing =
+    j->spool.image && c.backing ? realpath (c.backing, NULL) : NULL;
 
   if (check_compression (j, c.format, err) < 0)
     return -1;
+  if (backing)
+    c.backing = backing;
   p->format = c.format;
   p->flags |= IMG_OPENF_RDWR;
-  j->target = img_target_new (j->target_name, &c, p, err);
+  j->target = img_target_new (j->spool.image ? j->spool.image : j->target_name, &c, p, err);
   if (j->target == NULL)
     return -1;
   j->dst = img_target_node (j->target);
-  return 0;
-}
-
-/* What is written once, from front to back, has no use for some options. */
-static int
-judge_stream (const struct job *j, struct img_error *err)
-{
-  const struct convert_args *a = j->args;
-  const char *option = a->no_create ? "-n" : a->backing ? "-b" : a->compress ? "-c"
-                       : a->bitmaps ? "--bitmaps" : NULL;
-
-  if (j->reads_stream)
-    return img_error_set (err, EINVAL, _("%s: from a stream to a stream there is nothing"
-                                        " to convert"),
-                          stream_output_name (j->target_name));
-  if (option)
-    return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
-                          stream_output_name (j->target_name), option);
-  if (a->output == OUTPUT_JSON && j->stream == STDOUT_FILENO)
-    return img_error_set (err, EINVAL, _("%s: the image goes there, which leaves no place for %s"),
-                          stream_output_name (j->target_name), "--output=json");
   return 0;
 }
 
@@ -226,12 +182,18 @@ open_target (struct job *j, struct img_error *err)
   struct img_open_params p = { .struct_size = sizeof p, .objects = j->args->image.objects };
   struct img_opts *extra = target_options (j);
   int rc = stream_open_output (j->target_name, &j->stream, err);
+  bool done = rc > 0;
 
-  if (rc != 0) {
-    img_opts_free (extra);
-    return rc < 0 ? -1 : judge_stream (j, err);
+  if (rc > 0 && (rc = convert_judge_output (j->args, j->target_name, j->stream, err)) == 0
+      && (rc = convert_needs_spool (j->args, j->reads_stream, err)) > 0) {
+    rc = convert_spool_init (&j->spool, err);
+    done = false;
   }
-  p.cache = j->args->target_cache.mode;
+  if (rc < 0 || done) {
+    img_opts_free (extra);
+    return rc;
+  }
+  p.cache = j->spool.image ? IMG_CACHE_UNSAFE : j->args->target_cache.mode;
   p.gate = image_gate (&j->args->image);
   p.objects = j->args->image.objects;
   p.extra = extra;
@@ -288,11 +250,32 @@ copy (struct job *j, struct img_error *err)
   o.salvaged = salvaged;
   o.salvaged_arg = (void *) a;
   o.stats = &j->stats;
+  if (j->reads_stream && j->dst == NULL)
+    return img_copy_stream (j->stream, stream_output_name (j->target_name), STDIN_FILENO,
+                            stream_input_name (), &o, &j->size, err);
   if (j->reads_stream)
     return img_copy_from_stream (j->dst, STDIN_FILENO, stream_input_name (), &o, &j->size, err);
-  if (j->stream >= 0)
+  if (j->dst == NULL)
     return copy_to_stream (j, &o, err);
   return img_copy (j->dst, j->sources, j->n_sources, &o, err);
+}
+
+/* What waits in the temporary folder is complete: its backing file gets the name that the user
+ * said, and off it goes. */
+static int
+send_spool (struct job *j, struct img_target *target, struct img_error *err)
+{
+  const struct convert_args *a = j->args;
+  int rc = 0;
+
+  if (a->backing)
+    rc = img_set_backing (img_target_node (target), a->backing, a->backing_format, err);
+  if (rc < 0)
+    img_target_abort (target);
+  else
+    rc = img_target_finish (target, err);
+  return rc < 0 ? -1
+                : convert_spool_send (&j->spool, j->target_name, j->stream, j->watch.work, err);
 }
 
 /* Flushes, closes and publishes. */
@@ -305,6 +288,8 @@ finish (struct job *j, struct img_error *err)
 
   j->target = NULL;
   j->dst = NULL;
+  if (target && j->spool.image && send_spool (j, target, err) < 0)
+    return -1;
   if (j->stream >= 0)
     return stream_close_output (j->target_name, j->stream, err);
   if (target)
@@ -391,6 +376,7 @@ convert_run (const struct convert_args *args, int n, char **names)
     tool_fail (&err);
   close_sources (&j, &late);
   out_result_end (&j.result, rc == 0);
+  convert_spool_release (&j.spool);
   img_value_free (j.bitmaps);
   free (j.sources);
   progress_release (&j.watch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* img-convert.h - what the two halves of img-convert share: the command line (img-convert.c) and
- * the work (img-convert-run.c). */
+/* img-convert.h - what the parts of img-convert share: the command line (img-convert.c), the work
+ * (img-convert-run.c), bitmaps (img-convert-bitmaps.c), streams (img-convert-stream.c). */
 #ifndef TOOLS_IMG_CONVERT_H
 #define TOOLS_IMG_CONVERT_H
 
@@ -42,5 +42,20 @@ int convert_bitmaps_judge (const struct convert_args *args, struct img_node *sou
 int convert_bitmaps_copy (const struct convert_args *args, struct img_node *dst,
                           struct img_node *source, const struct img_value *list,
                           struct img_error *err);
+
+/* img-convert-stream.c */
+bool convert_names_preallocation (const char *options);
+int convert_judge_input (const struct convert_args *a, unsigned n_sources, struct img_error *err);
+int convert_judge_output (const struct convert_args *a, const char *name, int fd,
+                          struct img_error *err);
+/* 1: it cannot be written from front to back as it comes. */
+int convert_needs_spool (const struct convert_args *a, bool reads_stream, struct img_error *err);
+struct convert_spool {
+  char *folder, *image; /* NULL: there is none */
+};
+int convert_spool_init (struct convert_spool *s, struct img_error *err);
+void convert_spool_release (struct convert_spool *s); /* removes it */
+int convert_spool_send (const struct convert_spool *s, const char *name, int to,
+                        struct img_progress *progress, struct img_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The work of img-dd: open, create or grow, copy, publish.
  *
- * Image to image, and image to a stream, is the core's parallel copy of a range.  What comes from
- * standard input is read to its end, piece by piece, and the target grows as it comes.  A new
+ * Image to image, and image to a stream, is the core's parallel copy of a range; what comes from
+ * standard input is its copy of a stream, and the target grows as it comes.  A new
  * target appears whole or not at all; with conv=notrunc it is written in place. */
 
 #include <config.h>
@@ -23,8 +23,6 @@
 #include "common/stream.h"
 #include "img-dd.h"
 
-#define PIECE ((size_t) 4 << 20) /* of standard input; the target grows by it */
-#define GRAIN ((size_t) 64 << 10)
 #define SPARSE 4096
 
 struct job {
@@ -180,20 +178,29 @@ copy_to_stream (struct job *j, const struct img_copy_opts *o, uint64_t size, str
   return img_copy_to_stream (j->stream, stream_output_name (j->args->out), &c, &j->src, 1, o, err);
 }
 
-static int
-copy_image (struct job *j, uint64_t n, uint64_t size, struct img_error *err)
+/* N bytes; UINT64_MAX: all. */
+static struct img_copy_opts
+copy_opts (const struct job *j, uint64_t n)
 {
   struct img_copy_opts o = { .struct_size = sizeof o };
 
   o.workers = j->args->workers;
   o.sparse = SPARSE;
-  o.salvage = j->args->flags & DD_NOERROR;
-  o.salvaged = lost;
   o.progress = j->watch->work;
   o.src_offset = j->range->skip;
   o.length = n;
   o.dst_offset = j->range->seek;
   o.leave_zeroes = (j->args->flags & DD_SPARSE) && (j->args->flags & DD_NOTRUNC);
+  return o;
+}
+
+static int
+copy_image (struct job *j, uint64_t n, uint64_t size, struct img_error *err)
+{
+  struct img_copy_opts o = copy_opts (j, n);
+
+  o.salvage = j->args->flags & DD_NOERROR;
+  o.salvaged = lost;
   j->done->in = n;
   j->done->out = size - j->range->seek;
   if (j->stream >= 0)
@@ -222,115 +229,45 @@ from_image (struct job *j, struct img_error *err)
 
 /* ---- from standard input ---- */
 
-/* Until N bytes are there, or the end. */
+/* Zeroes that fill the last block. */
 static int
-read_input (uint8_t *buf, size_t n, size_t *got, struct img_error *err)
+fill_block (struct job *j, struct img_error *err)
 {
-  for (*got = 0; *got < n;) {
-    ssize_t r = read (STDIN_FILENO, buf + *got, n - *got);
-    if (r == 0)
-      break;
-    if (r < 0 && errno != EINTR)
-      return img_error_errno (err, errno, "%s", stream_input_name ());
-    if (r > 0)
-      *got += (size_t) r;
-  }
-  return 0;
-}
+  uint64_t at = j->range->seek + j->done->in, n = j->args->ibs - j->done->in % j->args->ibs;
 
-static int
-skip_input (struct job *j, uint8_t *buf, struct img_error *err)
-{
-  size_t got;
-
-  for (uint64_t left = j->range->skip; left > 0; left -= got) {
-    if (read_input (buf, (size_t) img_min (left, PIECE), &got, err) < 0)
-      return -1;
-    if (got == 0) {
-      j->done->short_source = true;
-      break;
-    }
-  }
-  return 0;
-}
-
-static bool
-is_zero (const uint8_t *p, size_t n)
-{
-  return p[0] == 0 && memcmp (p, p + 1, n - 1) == 0;
-}
-
-static int
-write_image (struct job *j, const uint8_t *buf, size_t n, uint64_t at, struct img_error *err)
-{
-  bool fresh = j->target || (j->args->flags & DD_SPARSE);
-
+  if (!(j->args->flags & DD_SYNC) || n == j->args->ibs)
+    return 0;
+  j->done->out += n;
+  if (j->stream >= 0)
+    return stream_write_zeroes (j->args->out, j->stream, n, err);
   if (grow (j, at + n, err) < 0)
     return -1;
-  for (size_t done = 0, part; done < n; done += part) {
-    part = img_min (GRAIN, n - done);
-    int rc = !is_zero (buf + done, part) ? img_pwrite (j->dst, buf + done, part, at + done, 0, err)
-             : fresh ? 0
-                     : img_zero (j->dst, at + done, part, IMG_IO_UNMAP, err);
-    if (rc < 0)
-      return -1;
-  }
-  return 0;
-}
-
-static int
-write_stream (struct job *j, const uint8_t *buf, size_t n, struct img_error *err)
-{
-  for (size_t done = 0; done < n;) {
-    ssize_t r = write (j->stream, buf + done, n - done);
-    if (r < 0 && errno != EINTR)
-      return img_error_errno (err, errno, "%s", stream_output_name (j->args->out));
-    if (r > 0)
-      done += (size_t) r;
-  }
-  return 0;
-}
-
-static int
-copy_input (struct job *j, uint8_t *buf, struct img_error *err)
-{
-  uint64_t left = j->range->most;
-  size_t got = 1, n;
-
-  while (left > 0 && got > 0) {
-    if (atomic_load (&j->watch->signal))
-      return img_error_set (err, ECANCELED, _("interrupted"));
-    if (read_input (buf, (size_t) img_min (left, PIECE), &got, err) < 0)
-      return -1;
-    left -= got;
-    j->done->in += got;
-    n = got;
-    if ((j->args->flags & DD_SYNC) && got < PIECE && j->done->in % j->args->ibs) {
-      n += (size_t) (j->args->ibs - j->done->in % j->args->ibs);
-      memset (buf + got, 0, n - got);
-    }
-    if (n && (j->dst ? write_image (j, buf, n, j->range->seek + j->done->out, err)
-                     : write_stream (j, buf, n, err)) < 0)
-      return -1;
-    j->done->out += n;
-  }
-  return 0;
+  return j->args->flags & DD_SPARSE ? 0 : img_zero (j->dst, at, n, IMG_IO_UNMAP, err);
 }
 
 static int
 from_input (struct job *j, struct img_error *err)
 {
-  /* Room for the zeroes that fill the last block. */
-  IMG_CLEANUP (free) uint8_t *buf = malloc (PIECE + (size_t) j->args->ibs);
+  struct img_copy_opts o = copy_opts (j, j->range->most);
+  const char *name = stream_input_name ();
+  int rc;
 
-  if (buf == NULL)
-    return img_error_errno (err, ENOMEM, "%s", stream_input_name ());
   if (open_target (j, j->range->seek, err) < 0)
     return -1;
   if (j->stream >= 0 && (j->range->seek || strcmp (target_format (j), "raw") != 0))
     return img_error_set (err, EINVAL,
                           _("from standard input to a stream: raw only, without seek="));
-  return skip_input (j, buf, err) < 0 ? -1 : copy_input (j, buf, err);
+  if (j->range->most == 0)
+    return 0;
+  o.grow = true;
+  if (j->stream < 0)
+    rc = img_copy_from_stream (j->dst, STDIN_FILENO, name, &o, &j->done->in, err);
+  else
+    rc = img_copy_stream (j->stream, stream_output_name (j->args->out), STDIN_FILENO, name, &o,
+                          &j->done->in, err);
+  j->done->out = j->done->in;
+  j->done->short_source = rc > 0;
+  return rc < 0 ? -1 : fill_block (j, err);
 }
 
 /* ---- all together ---- */

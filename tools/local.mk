@@ -92,7 +92,7 @@ command_pages += %D%/img-compare.1
 
 bin_PROGRAMS += tools/img-convert
 tools_img_convert_SOURCES = %D%/img-convert.c %D%/img-convert-bitmaps.c %D%/img-convert-run.c \
-	%D%/img-convert.h
+	%D%/img-convert-stream.c %D%/img-convert.h
 tools_img_convert_CPPFLAGS = $(tools_cppflags)
 tools_img_convert_LDFLAGS = $(tools_ldflags)
 tools_img_convert_LDADD = $(tools_ldadd)

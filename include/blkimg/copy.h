@@ -59,6 +59,7 @@ struct img_copy_opts {
    * one, on; they go to DST_OFFSET and the rest of the target stays as it is. */
   uint64_t src_offset, length, dst_offset;
   bool leave_zeroes;         /* where the source is zero the target stays as it is */
+  bool grow;                 /* img_copy_from_stream: an old target becomes longer if need be */
 };
 
 /* Copies the sources, one after the other, to the start of DST, which is at least as long.  Does
@@ -109,11 +110,16 @@ struct img_rebase_opts {
 int img_rebase (struct img_node *node, const char *name, const char *format,
                 const struct img_rebase_opts *opts, struct img_error *err);
 
-/* Copies what FD gives, until its end, into DST, which grows as it comes if it is a target that was
- * just made.  *BYTES: how many.  NAME is for messages. */
+/* Copies what FD gives, until its end or `length` bytes of it, into DST from `dst_offset` on, which
+ * grows as it comes if it is a target that was just made, or with `grow`.  `src_offset` bytes are
+ * read and forgotten first; 1: there were fewer.  *BYTES: how many were copied.  NAME is for
+ * messages. */
 int img_copy_from_stream (struct img_node *dst, int fd, const char *name,
                           const struct img_copy_opts *opts, uint64_t *bytes,
                           struct img_error *err);
+/* The same to a descriptor, byte for byte; `dst_offset` is 0. */
+int img_copy_stream (int fd, const char *name, int from, const char *from_name,
+                     const struct img_copy_opts *opts, uint64_t *bytes, struct img_error *err);
 
 enum img_compare_result {
   IMG_COMPARE_SAME,

@@ -81,6 +81,35 @@ run_ok "qcow2 to standard output" sh -c 'img-dd if=s.qcow2 -O qcow2 bs=64k skip=
 dd if=s.raw of=w bs=64k skip=1 count=20 2>/dev/null
 ok "qcow2 to standard output: reads the same" img-compare -q o.qcow2 w
 
+# Longer than what is held in memory, not on any border; and not a byte more is taken.
+truncate -s 40M long
+for at in 3 700 20000 33333; do
+  dd if=s.raw of=long bs=1000 seek=$at count=300 conv=notrunc 2>/dev/null
+done
+for o in '' '-O qcow2'; do
+  rm -f o w
+  # shellcheck disable=SC2086
+  (img-dd $o of=o bs=1001 skip=9 seek=3 count=40000 2>err; cat >rest) <long
+  dd if=long of=w bs=1001 skip=9 seek=3 count=40000 2>/dev/null
+  [ -z "$o" ] || truncate -s %512 w
+  ok "long $o: reads the same" img-compare -q -F raw o w
+  is "$(wc -c <rest)" "$((41943040 - 40009 * 1001))" "long $o: the rest is there to be read"
+done
+for o in '' ,sparse; do
+  cp t.raw o
+  cp t.raw w
+  img-dd of=o bs=1001 skip=9 seek=3 count=4100 conv=notrunc$o <long 2>/dev/null
+  dd if=long of=w bs=1001 skip=9 seek=3 count=4100 conv=notrunc 2>/dev/null
+  [ -n "$o" ] || same_bytes o w "long, into what is there: same bytes"
+done
+like "$(cmp -i 300000 -n 390000 o t.raw && cmp -i 693994:700000 -n 300000 o long && echo both)" both \
+  "sparse: zeroes leave what is there"
+printf abc | img-dd of=o bs=8 conv=sync 2>err
+is "$(od -An -c o | tr -d ' ')" 'abc\0\0\0\0\0' "sync: the last block is filled"
+is "$(printf abc | img-dd bs=8 conv=sync 2>err | od -An -c | tr -d ' ')" 'abc\0\0\0\0\0' "sync, to a stream"
+run_ok "skip behind the end" sh -c 'printf abc | img-dd of=o bs=8 skip=2'
+like "$err" 'cannot skip' "is said"
+
 # What is said.
 run_ok "statistics" img-dd if=s.raw of=o bs=1M
 like "$err" '^2\+1 records in$' "in"

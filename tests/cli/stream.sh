@@ -76,13 +76,37 @@ if [ -w /dev/ptmx ]; then
   run_fails "a terminal" 1 img-convert c.qcow2 /dev/ptmx
   like "$err" 'not for a terminal' "is said"
 fi
-for o in -c '-b a.raw -F raw' '-o preallocation=full'; do
+# What cannot be written in one go is made in a temporary folder first.
+mkdir tmp
+TMPDIR=$PWD/tmp
+export TMPDIR
+piped a.raw -O qcow2 -c c.qcow2
+piped a.raw -O qcow2 -o preallocation=metadata c.qcow2
+piped a.raw -O qcow2 -b c.qcow2 -F qcow2 top.qcow2
+like "$(img-info out.qcow2)" 'backing file: c.qcow2' "named as it was said"
+ok "what is left to it" test "$(wc -c <out.qcow2)" -lt 1000000
+piped a.raw -O vdi c.qcow2
+img-convert -f raw -O qcow2 a.raw b.qcow2
+img-bitmap --add b.qcow2 b
+piped a.raw -O qcow2 --bitmaps b.qcow2
+like "$(img-info out.qcow2)" 'name: b$' "bitmaps come along"
+if img-modules gcrypt >/dev/null 2>&1; then
+  img-convert -O luks --object secret,id=s,data=x -o key-secret=s,iter-time=10 c.qcow2 - >out.luks
+  ok "luks: the same" img-compare -q --object secret,id=s,data=x --image-opts \
+    driver=raw,file.filename=a.raw driver=luks,file.filename=out.luks,key-secret=s
+fi
+(img-convert -c -O qcow2 a.raw - 2>err; echo $? >rc) | head -c 10000 >/dev/null
+is "$(cat rc)" 1 "the reader goes away"
+is "$(ls tmp)" "" "nothing is left in the folder"
+TMPDIR=$PWD/nowhere run_fails "no such folder" 1 img-convert -c -O qcow2 a.raw -
+is "$out" "" "nothing is written"
+unset TMPDIR
+for o in -n '-O qcow2 -o data_file=x' '-O qcow2 -o backing_file=a.raw,backing_fmt=raw'; do
   # shellcheck disable=SC2086
-  run_fails "refused: $o" 1 img-convert -O qcow2 $o c.qcow2 -
+  run_fails "refused: $o" 1 img-convert $o c.qcow2 -
   is "$out" "" "nothing is written"
+  like "$err" "the option .* does not go with a stream" "is said"
 done
-run_fails "refused: vdi" 1 img-convert -O vdi c.qcow2 -
-like "$err" 'vdi format cannot be written as a stream' "what is said"
 run_fails "refused: JSON beside the image" 1 img-convert --output=json c.qcow2 -
 # In drop-in mode it is the name of a file.
 ln -s "$(command -v img)" qemu-img

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include <blkimg/blkimg.h>
+#include <blkimg/i18n.h>
 
-#include "common/i18n.h"
 #include "common/out-result.h"
 #include "common/tool.h"
 

@@ -3,12 +3,14 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <blkimg/i18n.h>
+#include <blkimg/overflow.h>
 
 #include "common/stream.h"
 #include "common/tool.h"
@@ -61,4 +63,18 @@ stream_close_output (const char *name, int fd, struct img_error *err)
   if (fd == STDOUT_FILENO)
     return 0;
   return close (fd) < 0 ? img_error_errno (err, errno, "%s", name) : 0;
+}
+
+int
+stream_write_zeroes (const char *name, int fd, uint64_t n, struct img_error *err)
+{
+  static const char zeroes[4096];
+
+  while (n > 0) {
+    ssize_t r = write (fd, zeroes, (size_t) img_min (n, sizeof zeroes));
+    if (r < 0 && errno != EINTR)
+      return img_error_errno (err, errno, "%s", stream_output_name (name));
+    n -= r > 0 ? (uint64_t) r : 0;
+  }
+  return 0;
 }

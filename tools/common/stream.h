@@ -7,6 +7,7 @@
 #define COMMON_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <blkimg/error.h>
 
@@ -17,6 +18,7 @@ const char *stream_output_name (const char *name);
 /* 1: NAME is a stream to write to, *FD is open, to be given back with stream_close_output; 0: it is
  * not, or what is not there yet.  Refuses terminals: images are binary. */
 int stream_open_output (const char *name, int *fd, struct img_error *err);
+int stream_write_zeroes (const char *name, int fd, uint64_t n, struct img_error *err);
 int stream_close_output (const char *name, int fd, struct img_error *err);
 
 #endif
