@@ -116,7 +116,7 @@ fits_engine (const struct engine *e, const struct img_aio_io *io)
   return e->ops && io->length % align == 0 && io->offset % align == 0
          && (uintptr_t) io->buf % mem == 0 && io->length <= UINT32_MAX / 4
          && (l->max_transfer == 0 || io->length <= l->max_transfer)
-         && !(io->write && (e->node->flags & IMG_OPEN_WRITETHROUGH));
+         && !(io->write && (e->node->flags & (IMG_OPEN_WRITETHROUGH | IMG_OPEN_DETECT_ZEROES)));
 }
 
 /* ---- threads ---- */
@@ -167,6 +167,8 @@ find_span (struct img_aio *aio, const struct img_aio_request *q, const struct im
 {
   const struct img_aio_span *s;
   *span = NULL;
+  if (q->kind == IMG_AIO_WRITE && (aio->node->flags & IMG_OPEN_DETECT_ZEROES))
+    return 0;
   if (q->kind == IMG_AIO_READ)
     s = img_aio_map_read (&aio->reads, q->offset, err);
   else if (aio->allocating == 0)

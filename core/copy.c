@@ -23,6 +23,7 @@
 #define WINDOW_PLAIN (UINT64_C (4) << 20)  /* of chunks that stand in line; */
 #define WINDOW_ENCODE (UINT64_C (8) << 20) /* the same, with as much for what comes out of them */
 #define GRAIN 4096u     /* what file systems allocate */
+#define DETECT UINT64_C (4096) /* what detect-zeroes takes for a run */
 #define LOCAL_MAX 2     /* threads that move bytes between local files: more only wait in line */
 
 /* How much of the one source is wanted, if not all of it. */
@@ -206,6 +207,8 @@ img_copy (struct img_node *dst, struct img_node *const *src, unsigned n_src,
 {
   struct copy_job job = { .dst = dst, .src = src, .n_src = n_src };
   memcpy (&job.opts, opts, img_min (opts->struct_size, sizeof job.opts));
+  if (job.opts.sparse == 0 && (dst->flags & IMG_OPEN_DETECT_ZEROES))
+    job.opts.sparse = DETECT;
   job.layers = job.opts.overlay ? COPY_OVERLAY : COPY_ALL;
   job.left = job.opts.overlay ? dst->backing : dst;
   return copy_run (&job, err);

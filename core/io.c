@@ -15,6 +15,7 @@
 
 #include "core/crypt.h"
 #include "core/io.h"
+#include "core/iszero.h"
 #include "core/serial.h"
 #include "core/write.h"
 
@@ -237,6 +238,9 @@ img_pwrite (struct img_node *node, const void *buf, uint64_t length, uint64_t of
     return -1;
   if (length == 0)
     return 0;
+  if ((node->flags & IMG_OPEN_DETECT_ZEROES) && img_is_zero (buf, (size_t) length))
+    return img_io_zero (node, offset, length,
+                        node->flags & IMG_OPEN_DETECT_UNMAP ? IMG_IO_UNMAP : 0, err);
   if (flags & IMG_IO_COMPRESS) {
     if (img_write_compressed (node, buf, length, offset, err) < 0)
       return -1;

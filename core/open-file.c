@@ -231,8 +231,9 @@ img_open_file (const struct img_open_job *job, struct img_opts *opts, struct img
   IMG_CLEANUP (free) char *format = NULL;
   const struct img_driver *driver;
   unsigned flags = job->flags;
+  bool auto_read_only; /* of the image above: a file alone cannot go back */
 
-  if (img_open_generic (opts, &format, &flags, err) == 0) {
+  if (img_open_generic (opts, &format, &flags, &auto_read_only, err) == 0) {
     driver = choose_driver (job, format ? format : job->format, opts, err);
     if (driver && driver->kind != IMG_FORMAT)
       return open_protocol (job, driver, flags, opts, err);

@@ -31,10 +31,8 @@ static const struct img_optdesc generic_opts[] = {
   { "cache.direct", IMG_OPT_BOOL, NULL, NULL, NULL, 0 },
   { "cache.no-flush", IMG_OPT_BOOL, NULL, NULL, NULL, 0 },
   { "read-only", IMG_OPT_BOOL, NULL, NULL, NULL, 0 },
-  /* Wherever we open for writing we must write, so there is nothing to fall back to. */
   { "auto-read-only", IMG_OPT_BOOL, NULL, NULL, NULL, 0 },
   { "force-share", IMG_OPT_BOOL, NULL, NULL, NULL, 0 },
-  /* The copy engine looks for zeroes anyway. */
   { "detect-zeroes", IMG_OPT_ENUM, NULL, detect_words, NULL, 0 },
   IMG_OPT_END
 };
@@ -44,6 +42,18 @@ set_flag (const struct img_opts *opts, const char *key, unsigned bit, unsigned *
 {
   if (img_opts_string (opts, key))
     *flags = img_opts_bool (opts, key) ? *flags | bit : *flags & ~bit;
+}
+
+static int
+apply_detect (const struct img_opts *opts, unsigned *flags, struct img_error *err)
+{
+  int detect = img_opts_choice (opts, "detect-zeroes", detect_words);
+
+  if (detect == 2 && !(*flags & IMG_OPEN_UNMAP))
+    return img_error_set (err, EINVAL, _("detect-zeroes=unmap needs discard=unmap"));
+  if (detect >= 1)
+    *flags |= IMG_OPEN_DETECT_ZEROES | (detect == 2 ? IMG_OPEN_DETECT_UNMAP : 0);
+  return 0;
 }
 
 static int
@@ -60,11 +70,12 @@ apply_generic (const struct img_opts *opts, unsigned *flags, struct img_error *e
     return img_error_set (err, EACCES, _("read-only=on, but it must be written to"));
   if (img_opts_bool (opts, "force-share") && (*flags & IMG_OPEN_RDWR))
     return img_error_set (err, EINVAL, _("force-share=on is for reading only"));
-  return 0;
+  return apply_detect (opts, flags, err);
 }
 
 int
-img_open_generic (struct img_opts *opts, char **driver, unsigned *flags, struct img_error *err)
+img_open_generic (struct img_opts *opts, char **driver, unsigned *flags, bool *auto_read_only,
+                  struct img_error *err)
 {
   IMG_CLEANUP (img_opts_free) struct img_opts *mine = img_opts_new ();
 
@@ -79,6 +90,7 @@ img_open_generic (struct img_opts *opts, char **driver, unsigned *flags, struct 
   }
   if (img_opts_check (mine, generic_opts, "", err) < 0 || apply_generic (mine, flags, err) < 0)
     return -1;
+  *auto_read_only = img_opts_bool (mine, "auto-read-only");
   if (img_opts_string (mine, "driver") == NULL)
     return 0;
   *driver = strdup (img_opts_string (mine, "driver"));

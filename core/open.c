@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,19 +172,36 @@ open_layer (const struct img_open_job *job, const char *format, unsigned flags,
   return NULL;
 }
 
+/* With auto-read-only: what cannot be opened for writing is opened for reading. */
+static struct img_node *
+open_as_can_be (const struct img_open_job *job, const char *format, unsigned flags,
+                struct img_opts *opts, struct img_error *err)
+{
+  IMG_CLEANUP (img_opts_free) struct img_opts *again = img_opts_copy (opts);
+  struct img_node *node = open_layer (job, format, flags, opts, err);
+  bool denied = node == NULL && (err->code == EACCES || err->code == EPERM || err->code == EROFS);
+
+  if (!denied || again == NULL || !(flags & IMG_OPEN_RDWR))
+    return node;
+  img_error_clear (err);
+  return open_layer (job, format, flags & ~(unsigned) IMG_OPEN_RDWR, again, err);
+}
+
 struct img_node *
 img_open_layer (const struct img_open_job *job, struct img_opts *opts, struct img_error *err)
 {
   IMG_CLEANUP (free) char *format = NULL;
   struct img_node *node = NULL;
   unsigned flags = job->flags;
+  bool auto_read_only;
 
-  if (img_open_generic (opts, &format, &flags, err) < 0)
+  if (img_open_generic (opts, &format, &flags, &auto_read_only, err) < 0)
     ;
   else if (format && job->format && strcmp (format, job->format) != 0)
     img_error_set (err, EINVAL, _("the format is '%s' here and '%s' there"), job->format, format);
   else
-    node = open_layer (job, format ? format : job->format, flags, opts, err);
+    node = (auto_read_only ? open_as_can_be : open_layer) (job, format ? format : job->format, flags,
+                                                           opts, err);
   if (node == NULL && job->name)
     img_error_name (job->display ? job->display : job->name, err);
   return node;

@@ -57,8 +57,9 @@ int img_open_again (struct img_node *node, unsigned more, struct img_error *err)
 int img_open_snapshot (struct img_node *node, const char *snapshot, struct img_error *err);
 
 /* Takes what every node understands (driver, cache.direct, read-only, ...) out of OPTS and changes
- * *FLAGS as it says.  *DRIVER is the driver's name, malloc'ed, or NULL (open-opts.c). */
-int img_open_generic (struct img_opts *opts, char **driver, unsigned *flags,
+ * *FLAGS as it says.  *DRIVER is the driver's name, malloc'ed, or NULL (open-opts.c).
+ * *AUTO_READ_ONLY: where it cannot be opened for writing, for reading will do. */
+int img_open_generic (struct img_opts *opts, char **driver, unsigned *flags, bool *auto_read_only,
                       struct img_error *err);
 /* Checks the driver's own options, fills in defaults, and moves those of children to
  * NODE->child_opts. */

@@ -130,8 +130,10 @@ enum {
   IMG_OPEN_UNMAP = 512,    /* discard=unmap: pass discards down */
   IMG_OPEN_PROBED = 1024,  /* raw only because nothing was recognised: the core lets no write make
                               the first block look like another format (EPERM) */
-  IMG_OPEN_STABLE = 2048   /* nobody else may write or resize meanwhile: the file holds a format's
+  IMG_OPEN_STABLE = 2048,  /* nobody else may write or resize meanwhile: the file holds a format's
                               metadata, or is the source of a copy */
+  IMG_OPEN_DETECT_ZEROES = 4096, /* detect-zeroes=on: the core turns writes of zeroes into zero, */
+  IMG_OPEN_DETECT_UNMAP = 8192   /* =unmap: and lets go of their space */
 };
 
 /* ---- writing to an allocating format ---- */

@@ -38,6 +38,7 @@ cli_tests += %D%/luks.sh
 cli_tests += %D%/languages.sh
 cli_tests += %D%/map-picture.sh
 cli_tests += %D%/modules.sh
+cli_tests += %D%/node-options.sh
 cli_tests += %D%/null.sh
 cli_tests += %D%/progress.sh
 cli_tests += %D%/qcow2-crypt.sh

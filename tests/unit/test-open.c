@@ -201,13 +201,15 @@ START_TEST (generic_options_change_flags)
   by_options ("file.filename=x,cache.direct=on,cache.no-flush=on,discard=unmap,force-share=on,"
               "node-name=n,detect-zeroes=on,auto-read-only=on,read-only=on,file.discard=ignore");
   ck_assert_uint_eq (node->flags, IMG_OPEN_DIRECT | IMG_OPEN_NO_FLUSH | IMG_OPEN_UNMAP
-                                    | IMG_OPEN_SHARE);
+                                    | IMG_OPEN_SHARE | IMG_OPEN_DETECT_ZEROES);
   ck_assert_uint_eq (fake_open_flags, IMG_OPEN_DIRECT | IMG_OPEN_NO_FLUSH | IMG_OPEN_SHARE);
   params.flags = IMG_OPENF_RDWR;
   options_refused ("file.filename=x,read-only=on", "read-only=on, but it must be written to");
   options_refused ("file.filename=x,file.read-only=on",
                    "read-only=on, but it must be written to");
   options_refused ("file.filename=x,force-share=on", "force-share=on is for reading only");
+  options_refused ("file.filename=x,detect-zeroes=unmap",
+                   "detect-zeroes=unmap needs discard=unmap");
 }
 END_TEST
 
