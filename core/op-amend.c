@@ -13,17 +13,10 @@
 
 IMG_CLEANUP_FN (img_opts_free, struct img_opts *)
 
-/* Drivers tell in units of their own. */
 static void
 progress (void *arg, uint64_t done, uint64_t total)
 {
-  struct img_progress *p = arg;
-
-  if (p == NULL)
-    return;
-  if (img_progress_total (p) != total || img_progress_done (p) > done)
-    img_progress_start (p, total);
-  img_progress_add (p, done - img_progress_done (p));
+  img_progress_tell (arg, done, total);
 }
 
 static int

@@ -24,6 +24,16 @@ img_check (struct img_node *node, struct img_check *check, unsigned repair, stru
   return 0;
 }
 
+int
+img_check_progress (const struct img_check *check, uint64_t done, uint64_t total,
+                    struct img_error *err)
+{
+  if (check->struct_size <= offsetof (struct img_check, progress) || check->progress == NULL
+      || check->progress (check->progress_arg, done, total))
+    return 0;
+  return img_error_set (err, ECANCELED, _("cancelled"));
+}
+
 void
 img_check_say (struct img_check *check, bool corruption, const char *fmt, ...)
 {

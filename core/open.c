@@ -175,13 +175,13 @@ open_layer (const struct img_open_job *job, const char *format, unsigned flags,
 /* With auto-read-only: what cannot be opened for writing is opened for reading. */
 static struct img_node *
 open_as_can_be (const struct img_open_job *job, const char *format, unsigned flags,
-                struct img_opts *opts, struct img_error *err)
+                bool auto_read_only, struct img_opts *opts, struct img_error *err)
 {
   IMG_CLEANUP (img_opts_free) struct img_opts *again = img_opts_copy (opts);
   struct img_node *node = open_layer (job, format, flags, opts, err);
   bool denied = node == NULL && (err->code == EACCES || err->code == EPERM || err->code == EROFS);
 
-  if (!denied || again == NULL || !(flags & IMG_OPEN_RDWR))
+  if (!auto_read_only || !denied || again == NULL || !(flags & IMG_OPEN_RDWR))
     return node;
   img_error_clear (err);
   return open_layer (job, format, flags & ~(unsigned) IMG_OPEN_RDWR, again, err);
@@ -200,8 +200,7 @@ img_open_layer (const struct img_open_job *job, struct img_opts *opts, struct im
   else if (format && job->format && strcmp (format, job->format) != 0)
     img_error_set (err, EINVAL, _("the format is '%s' here and '%s' there"), job->format, format);
   else
-    node = (auto_read_only ? open_as_can_be : open_layer) (job, format ? format : job->format, flags,
-                                                           opts, err);
+    node = open_as_can_be (job, format ? format : job->format, flags, auto_read_only, opts, err);
   if (node == NULL && job->name)
     img_error_name (job->display ? job->display : job->name, err);
   return node;

@@ -62,6 +62,17 @@ img_progress_add (struct img_progress *p, uint64_t bytes)
 }
 
 bool
+img_progress_tell (void *p, uint64_t done, uint64_t total)
+{
+  if (p == NULL)
+    return true;
+  if (img_progress_total (p) != total || img_progress_done (p) > done)
+    img_progress_start (p, total);
+  img_progress_add (p, done - img_progress_done (p));
+  return !img_progress_cancelled (p);
+}
+
+bool
 img_progress_cancelled (const struct img_progress *p)
 {
   return p && atomic_load_explicit (&p->cancelled, memory_order_relaxed);

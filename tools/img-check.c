@@ -14,6 +14,7 @@
 
 #include "common/opt-image.h"
 #include "common/out.h"
+#include "common/progress.h"
 
 enum { EXIT_CORRUPT = 2, EXIT_LEAKS = 3, EXIT_NO_CHECK = 63 };
 
@@ -21,6 +22,8 @@ struct args {
   struct image_args image;
   int repair, output;
   unsigned drop; /* IMG_REPAIR_DROP_* */
+  struct progress_args progress;
+  struct progress watch;
   bool quiet;
 };
 
@@ -57,6 +60,7 @@ static const struct opt opts[] = {
   OPT_CALL_ROW (0, "drop-broken", N_("WORD,..."), take_drop, struct args, drop,
                 N_("with -r all: give up damaged snapshots, bitmaps")),
   OPT_SHARE_ROW (struct args, image),
+  OPT_NATIVE_PROGRESS_ROW (struct args, progress),
   OPT_OUTPUT_ROW (struct args, output),
   OPT_QUIET_ROW (struct args, quiet),
   OPT_OBJECT_ROW (struct args, image),
@@ -144,7 +148,8 @@ static struct img_check
 new_check (struct args *args)
 {
   return (struct img_check) { .struct_size = sizeof (struct img_check), .say = say,
-                              .say_arg = args };
+                              .say_arg = args, .progress = img_progress_tell,
+                              .progress_arg = args->watch.work };
 }
 
 /* After a repair the image is looked at again; what was fixed is kept. */
@@ -187,16 +192,22 @@ check (struct img_node *node, void *data)
   struct args *args = data;
   const struct img_driver *driver;
   struct img_error err = IMG_ERROR_INIT;
-  struct img_check c = new_check (args);
+  struct img_check c;
+  int rc;
 
   driver = img_driver_find (img_driver_name (node), &err);
   if (driver && driver->check == NULL) {
     tool_say (_("This image format does not support checks"));
     return EXIT_NO_CHECK;
   }
-  if (img_check (node, &c, repairs[args->repair + 1] | args->drop, &err) < 0 ||
-      look_again (node, args, &c, &err) < 0) {
-    int status = tool_fail (&err);
+  progress_start (&args->watch, &args->progress, args->quiet, args->output == OUTPUT_JSON);
+  c = new_check (args);
+  rc = img_check (node, &c, repairs[args->repair + 1] | args->drop, &err);
+  if (rc == 0)
+    rc = look_again (node, args, &c, &err);
+  progress_end (&args->watch, rc == 0);
+  if (rc < 0) {
+    int status = atomic_load (&args->watch.signal) ? EXIT_FAILURE : tool_fail (&err);
     return err.code == ENOTSUP ? EXIT_NO_CHECK : status; /* it cannot repair */
   }
   if (args->output == OUTPUT_JSON && !(args->quiet && tool_compat ()))
@@ -212,6 +223,7 @@ run (void *data, int n, char **names)
   struct args *args = data;
   unsigned flags = IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING;
   struct img_open_params params;
+  int status;
 
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
@@ -222,7 +234,9 @@ run (void *data, int n, char **names)
   if (args->repair >= 0)
     flags |= IMG_OPENF_RDWR;
   params = image_open_params (&args->image, flags);
-  return image_run (names[0], &params, check, args);
+  status = image_run (names[0], &params, check, args);
+  progress_release (&args->watch);
+  return status;
 }
 
 int

@@ -24,6 +24,8 @@ struct img_progress *img_progress_new (void);          /* NULL when out of memor
 void img_progress_free (struct img_progress *p);       /* NULL allowed */
 uint64_t img_progress_done (const struct img_progress *p);  /* bytes; any thread */
 uint64_t img_progress_total (const struct img_progress *p); /* bytes; any thread */
+/* By work that counts in units of its own; P may be NULL.  False: it was cancelled. */
+bool img_progress_tell (void *p, uint64_t done, uint64_t total);
 void img_progress_cancel (struct img_progress *p);          /* any thread; async-signal-safe */
 
 enum img_reflink { IMG_REFLINK_AUTO, IMG_REFLINK_NEVER, IMG_REFLINK_ALWAYS };

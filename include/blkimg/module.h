@@ -207,11 +207,17 @@ struct img_check {
   /* where findings go, one line each; img_check_say() calls it */
   void (*say) (void *arg, bool corruption, const char *line); /* or NULL */
   void *say_arg;
+  /* How far it is, if not NULL; img_check_progress() calls it.  False: it is to end. */
+  bool (*progress) (void *arg, uint64_t done, uint64_t total);
+  void *progress_arg;
 };
 /* Reports one finding (counts nothing), printed as it is; those of corruption begin with "ERROR".
  * CORRUPTION false: a leak or a remark. */
 void img_check_say (struct img_check *check, bool corruption, const char *fmt, ...)
   IMG_PRINTF (3, 4);
+/* Before anything is changed: DONE of TOTAL, of whatever takes long.  -1 with ECANCELED: end. */
+int img_check_progress (const struct img_check *check, uint64_t done, uint64_t total,
+                        struct img_error *err);
 
 struct img_measure {
   size_t struct_size;

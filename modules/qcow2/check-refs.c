@@ -145,6 +145,8 @@ check_l2_tables (struct qcow2_checker *c, struct img_error *err)
   for (size_t i = 0, n; i < c->n_l2; i += n) {
     bool empty = false;
     n = adjoining (c, i);
+    if (img_check_progress (c->out, i, c->n_l2, err) < 0)
+      return -1;
     if (c->l2[i].offset + n * size <= hole)
       continue;
     if (qcow2_check_read (c, c->buf, n * size, c->l2[i].offset, err) < 0) {

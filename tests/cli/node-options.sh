@@ -62,11 +62,11 @@ like "$err" 'read-only=on, but it must be written to' "is said"
 run_ok "read-only=on, to read" img-info --image-opts driver=qcow2,read-only=on,file.filename=i.qcow2
 run_fails "force-share=on" 1 img-resize --image-opts \
   driver=qcow2,force-share=on,file.filename=i.qcow2 2M
-mkfifo wait
-img-convert -n -O raw - i.qcow2 <wait &
+mkfifo pipe
+img-convert -n -O raw - i.qcow2 <pipe &
 writer=$!
 at_exit_kill $writer
-exec 3>wait
+exec 3>pipe
 until ! img-info i.qcow2 >/dev/null 2>&1; do sleep 0.02; done
 for o in force-share=on file.locking=off; do
   run_ok "$o beside a writer" img-info --image-opts driver=raw,$o,file.filename=i.qcow2

@@ -16,6 +16,14 @@ is "$(printf '%s\n' "$err" | tail -n 1 | sed 's/"rate": [0-9]*, "eta": [a-z0-9]*
   '{"done": 4194304, "total": 4194304, X}' "reports to standard error"
 img-convert --progress=json:3 -O qcow2 src new 3>lines
 is "$(tail -n 1 lines | cut -d, -f1)" '{"done": 4194304' "or to another descriptor"
+run_ok "-p of check" img-check -p new
+like "$(printf '%s' "$out" | tr '\r' '\n')" '^    \(100.00/100%\)$' "ends at 100%"
+like "$out" 'No errors were found' "and its result"
+run_ok "-p of check, JSON" img-check -p --output=json new
+like "$err" '100.00/100' "on standard error"
+run_ok "JSON lines of check" img-check --progress=json:3 -r all new 3>lines
+like "$(tail -n 1 lines)" '^\{"done": [0-9]+, "total": [0-9]+, "rate": [0-9]+, "eta": [a-z0-9]+\}$' "a line"
+run_fails "-p of a check that there is not" 63 img-check -p -f raw new
 run_fails "an unknown form" 64 img-convert --progress=xml -O qcow2 src new
 run_fails "no descriptor" 64 img-convert --progress=json:x -O qcow2 src new
 rm -f new

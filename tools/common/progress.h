@@ -30,6 +30,9 @@ int opt_set_progress (void *field, const char *arg, struct img_error *err);
 #define OPT_PROGRESS_ROW(args, field)                                                     \
   { OPT_CALL, 'p', "progress", N_("json[:FD]"), N_("show progress; json: a line a report"), \
     offsetof (args, field), NULL, opt_set_progress, OPTF_OPTIONAL }
+#define OPT_NATIVE_PROGRESS_ROW(args, field)                                              \
+  { OPT_CALL, 'p', "progress", N_("json[:FD]"), N_("show progress; json: a line a report"), \
+    offsetof (args, field), NULL, opt_set_progress, OPTF_OPTIONAL | OPTF_NATIVE }
 
 struct progress {
   struct progress_args args;
