@@ -14,7 +14,7 @@
 #include "bitmap.h"
 
 int
-qcow2_downgrade_judge (struct qcow2 *q, struct img_error *err)
+qcow2_downgrade_judge (struct qcow2 *q, uint64_t size, struct img_error *err)
 {
   struct qcow2_snapshots all;
   if (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
@@ -29,7 +29,7 @@ qcow2_downgrade_judge (struct qcow2 *q, struct img_error *err)
                                           " file"));
   int r = qcow2_snapshots_read (q, &all, err);
   for (uint32_t i = 0; r == 0 && i < all.n; i++)
-    if (all.v[i].vm_state_size > UINT32_MAX || all.v[i].disk_size != q->h.size)
+    if (all.v[i].vm_state_size > UINT32_MAX || all.v[i].disk_size != size)
       r = img_error_set (err, ENOTSUP, _("Internal snapshots prevent downgrade of image"));
   qcow2_snapshots_free (&all);
   return r;

@@ -2,8 +2,8 @@
 /* amend.c - changes options of an image in place: which may change, and in which order.
  *
  * What can be refused is refused before anything changes.  Then, one after the other, each step
- * leaving a sound image: to version 3; refcount width; data file and lazy refcounts; size; to
- * version 2.  Passphrases are changed by themselves (crypt.c).  Refuses: another backing file,
+ * leaving a sound image: passphrases (crypt.c, which judges before it changes); to version 3;
+ * refcount width; data file and lazy refcounts; size; to version 2.  Refuses: another backing file,
  * which is rebase's; a raw data file where there was none.
  */
 #include <stdlib.h>
@@ -32,6 +32,7 @@ const struct img_optdesc qcow2_amend_opts[] = {
 /* What the image is to be. */
 struct wish {
   uint32_t version, order;
+  uint64_t size;
   bool lazy, raw;
   const char *data_file; /* NULL: as it is; "": none recorded */
 };
@@ -92,7 +93,14 @@ judge_version (struct qcow2 *q, const struct wish *wish, struct img_error *err)
                                           " level 1.1 or above (use compat=1.1 or greater)"));
   if (wish->order != 4)
     return img_error_set (err, ENOTSUP, _("compat=0.10 requires refcount_bits=16"));
-  return q->h.version >= 3 ? qcow2_downgrade_judge (q, err) : 0;
+  return q->h.version >= 3 ? qcow2_downgrade_judge (q, wish->size, err) : 0;
+}
+
+static int
+judge_size (const struct qcow2 *q, const struct wish *wish, struct img_error *err)
+{
+  uint32_t version = img_max (wish->version, q->h.version); /* on the way down it comes first */
+  return wish->size == q->h.size ? 0 : qcow2_resize_judge (q, wish->size, version, err);
 }
 
 static int
@@ -102,8 +110,11 @@ judge (struct qcow2 *q, const struct img_opts *opts, struct wish *wish, struct i
   *wish = (struct wish) {
     .version = q->h.version, .order = q->h.refcount_order, .raw = q->raw_data,
     .lazy = q->h.compat & QCOW2_COMPAT_LAZY_REFCOUNTS,
-    .data_file = img_opts_get (opts, "data_file"),
+    .data_file = img_opts_get (opts, "data_file"), .size = q->h.size,
   };
+  if (img_opts_get (opts, "size")
+      && !img_round_up (img_opts_number (opts, "size"), 512, &wish->size))
+    return img_error_set (err, EFBIG, _("the image size is too large"));
   if (q->writer == NULL)
     return img_error_set (err, EROFS, _("the image is not open for writing"));
   if (judge_backing (q, opts, err) < 0 || (level && wish_version (wish, level, err) < 0))
@@ -118,7 +129,9 @@ judge (struct qcow2 *q, const struct img_opts *opts, struct wish *wish, struct i
   if (wish->lazy && wish->version < 3 && !(q->h.compat & QCOW2_COMPAT_LAZY_REFCOUNTS))
     return img_error_set (err, ENOTSUP, _("Lazy refcounts only supported with compatibility level"
                                           " 1.1 and above (use compat=1.1 or greater)"));
-  return judge_data (q, wish, err) < 0 ? -1 : judge_version (q, wish, err);
+  if (judge_data (q, wish, err) < 0 || judge_size (q, wish, err) < 0)
+    return -1;
+  return judge_version (q, wish, err);
 }
 
 /* ---- steps ---- */
@@ -151,24 +164,10 @@ amend_header (struct qcow2 *q, const struct wish *wish, struct img_error *err)
   return 0;
 }
 
-/* Without the lock: resize takes it. */
 static int
-amend_size (struct img_node *node, const struct img_opts *opts, struct img_error *err)
-{
-  if (img_opts_get (opts, "size") == NULL)
-    return 0;
-  uint64_t size = img_opts_number (opts, "size");
-  if (size == img_size (node))
-    return 0;
-  return qcow2_resize (node, size, IMG_PREALLOC_OFF, IMG_RESIZE_SHRINK, err);
-}
-
-static int
-before_size (struct qcow2 *q, const struct img_amend *amend, struct wish *wish,
+before_size (struct qcow2 *q, const struct img_amend *amend, const struct wish *wish,
              struct img_error *err)
 {
-  if (judge (q, amend->opts, wish, err) < 0)
-    return -1;
   if (wish->version > q->h.version && qcow2_upgrade (q, err) < 0)
     return -1;
   if (wish->order != q->h.refcount_order
@@ -179,34 +178,37 @@ before_size (struct qcow2 *q, const struct img_amend *amend, struct wish *wish,
   return amend_header (q, wish, err);
 }
 
-/* How many options are about passphrases. */
-static size_t
-count_keys (const struct img_opts *opts)
+/* Is any option about passphrases? */
+static bool
+has_keys (const struct img_opts *opts)
 {
-  size_t n = 0;
   for (size_t i = 0; i < img_opts_count (opts); i++) {
     const char *key, *value;
     img_opts_pair (opts, i, &key, &value);
-    n += strncmp (key, "encrypt.", 8) == 0;
+    if (strncmp (key, "encrypt.", 8) == 0)
+      return true;
   }
-  return n;
+  return false;
 }
 
+/* Each step takes the lock by itself: resize does so, too. */
 int
 qcow2_amend (struct img_node *node, const struct img_amend *amend, struct img_error *err)
 {
   struct qcow2 *q = img_node_priv (node);
   struct wish wish;
-  size_t keys = count_keys (amend->opts);
-  if (keys && keys < img_opts_count (amend->opts)) /* no half of it may fail behind the other */
-    return img_error_set (err, EINVAL, _("passphrases and other options are amended one after the"
-                                         " other"));
-  if (keys)
-    return qcow2_crypt_amend (q, amend, err);
   pthread_rwlock_wrlock (&q->lock);
-  int r = before_size (q, amend, &wish, err);
+  int r = judge (q, amend->opts, &wish, err);
   pthread_rwlock_unlock (&q->lock);
-  if (r < 0 || amend_size (node, amend->opts, err) < 0)
+  if (r < 0 || (has_keys (amend->opts) && qcow2_crypt_amend (q, amend, err) < 0))
+    return -1;
+  pthread_rwlock_wrlock (&q->lock);
+  r = before_size (q, amend, &wish, err);
+  pthread_rwlock_unlock (&q->lock);
+  if (r < 0)
+    return -1;
+  if (wish.size != img_size (node)
+      && qcow2_resize (node, wish.size, IMG_PREALLOC_OFF, IMG_RESIZE_SHRINK, err) < 0)
     return -1;
   if (wish.version >= q->h.version)
     return 0;

@@ -93,17 +93,9 @@ grow_tables (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uint3
 static int
 grow (struct qcow2 *q, uint64_t size, struct img_error *err)
 {
-  unsigned bits = q->cluster_bits + q->l2_bits;
-  uint64_t old = img_div_up (q->h.size, 1ull << bits), need = img_div_up (size, 1ull << bits);
+  uint64_t need = img_div_up (size, 1ull << (q->cluster_bits + q->l2_bits));
   struct qcow2_bitmap_edit e;
   enum qcow2_edit_end how = QCOW2_EDIT_UNDONE;
-  if (need > QCOW2_MAX_L1_BYTES / 8)
-    return img_error_set (err, EFBIG, _("The image size is too large for file format 'qcow2'"
-                                        " (try using a larger cluster size)"));
-  for (uint64_t i = old; i < need && i < q->l1_size; i++)
-    if (q->l1[i] != 0)
-      return img_error_set (err, ENOTSUP, _("the state of a virtual machine is kept where the disk"
-                                            " would grow"));
   int r = qcow2_bitmap_edit_begin (q, &e, err);
   struct qcow2_header h = q->h;
   if (r == 0)
@@ -187,11 +179,22 @@ preallocate (struct qcow2 *q, uint64_t from, enum img_prealloc prealloc, struct 
 
 /* ---- the callback ---- */
 
-static int
-judge (const struct qcow2 *q, struct img_error *err)
+int
+qcow2_resize_judge (const struct qcow2 *q, uint64_t size, uint32_t version, struct img_error *err)
 {
-  if (q->h.version < 3 && q->h.n_snapshots > 0)
+  unsigned bits = q->cluster_bits + q->l2_bits;
+  uint64_t old = img_div_up (q->h.size, 1ull << bits), need = img_div_up (size, 1ull << bits);
+  if (version < 3 && q->h.n_snapshots > 0)
     return img_error_set (err, ENOTSUP, _("a version 2 image with snapshots cannot be resized"));
+  if (size > INT64_MAX)
+    return img_error_set (err, EFBIG, _("the image size is too large"));
+  if (need > QCOW2_MAX_L1_BYTES / 8)
+    return img_error_set (err, EFBIG, _("The image size is too large for file format 'qcow2'"
+                                        " (try using a larger cluster size)"));
+  for (uint64_t i = old; i < need && i < q->l1_size; i++)
+    if (q->l1[i] != 0)
+      return img_error_set (err, ENOTSUP, _("the state of a virtual machine is kept where the disk"
+                                            " would grow"));
   return 0;
 }
 
@@ -242,7 +245,7 @@ qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, 
     img_node_set_size (node, size);
     return 0;
   }
-  if (judge (q, err) < 0)
+  if (qcow2_resize_judge (q, size, q->h.version, err) < 0)
     return -1;
   if (size < old)
     return shrink (q, size, err);

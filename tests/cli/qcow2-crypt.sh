@@ -132,8 +132,19 @@ run_fails "the last one stays" 1 amend -o encrypt.state=inactive,encrypt.old-sec
   --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.key-secret=n
 run_ok "unless forced" amend --force -o encrypt.state=inactive,encrypt.old-secret=n \
   --image-opts driver=qcow2,file.filename=a.qcow2,encrypt.key-secret=n
-run_fails "not with other options" 1 amend -o encrypt.state=active,lazy_refcounts=on \
-  --image-opts "$(opts luks.qcow2)"
+cp luks.qcow2 a.qcow2
+run_ok "with other options" amend -o \
+  encrypt.state=active,encrypt.new-secret=n,encrypt.iter-time=10,lazy_refcounts=on,size=12M \
+  --image-opts "$(opts a.qcow2)"
+like "$(img-info a.qcow2)" 'lazy refcounts: true' "both are done"
+is "$(img-info a.qcow2 | grep -c 'virtual size: 12 MiB\|active: true')" 3 "and the third"
+# What is refused is refused before anything changes.
+for o in encrypt.new-secret=k,refcount_bits=64,size=9E \
+  encrypt.new-secret=k,compat=v2 encrypt.keyslot=9,lazy_refcounts=off,refcount_bits=8; do
+  cp a.qcow2 b.qcow2
+  run_fails "refused: $o" 1 amend -o encrypt.state=active,$o --image-opts "$(opts b.qcow2)"
+  ok "unchanged: $o" cmp a.qcow2 b.qcow2
+done
 run_fails "AES has none" 1 amend -o encrypt.state=active,encrypt.new-secret=n \
   --image-opts "$(opts aes.qcow2)"
 
