@@ -13,5 +13,6 @@ modules_common_libmodcommon_la_SOURCES += %D%/luks-create.c
 modules_common_libmodcommon_la_SOURCES += %D%/luks-info.c
 modules_common_libmodcommon_la_SOURCES += %D%/luks-slot.c %D%/luks-slot.h
 modules_common_libmodcommon_la_SOURCES += %D%/luks-unlock.c
+modules_common_libmodcommon_la_SOURCES += %D%/measure.c %D%/measure.h
 modules_common_libmodcommon_la_SOURCES += %D%/pool.c %D%/pool.h
 modules_common_libmodcommon_la_CPPFLAGS = $(module_cppflags)

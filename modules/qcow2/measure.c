@@ -8,37 +8,8 @@
 #include <string.h>
 
 #include "create.h"
+#include "measure.h"
 #include "qcow2.h"
-
-/* Clusters of the target with any data. */
-struct count {
-  uint32_t cluster_bits;
-  uint64_t n, next; /* first cluster not counted yet */
-};
-
-static int
-count_block (void *arg, const struct img_block *block, struct img_error *err)
-{
-  struct count *count = arg;
-  (void) err;
-  if (!(block->flags & IMG_BLOCK_DATA) || (block->flags & IMG_BLOCK_ZERO) || block->length == 0)
-    return 0;
-  uint64_t first = img_max (block->offset >> count->cluster_bits, count->next);
-  uint64_t end = ((block->offset + block->length - 1) >> count->cluster_bits) + 1;
-  if (end > first)
-    count->n += end - first;
-  count->next = img_max (count->next, end);
-  return 0;
-}
-
-static int
-count_clusters (struct img_node *source, uint32_t cluster_bits, uint64_t *n, struct img_error *err)
-{
-  struct count count = { .cluster_bits = cluster_bits };
-  int r = img_walk_all (source, 0, img_size (source), IMG_WALK_HOLES, count_block, &count, err);
-  *n = count.n;
-  return r;
-}
 
 /* "Bitmaps": directory, tables and data of those of Q, in clusters of the target. */
 static int
@@ -95,7 +66,7 @@ qcow2_measure (struct img_measure *m, struct img_error *err)
     needed = l.data_clusters;
   else if (m->source && o.backing) /* nobody knows how much the two share */
     needed = l.data_clusters;
-  else if (m->source && count_clusters (m->source, o.cluster_bits, &needed, err) < 0)
+  else if (m->source && measure_units (m->source, o.cluster_bits, &needed, err) < 0)
     return -1;
   m->fully_allocated = l.end;
   m->required = l.end - ((l.data_clusters - needed) << o.cluster_bits);

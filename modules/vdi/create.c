@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* create.c - new images: the header, the map behind it in sector 1, then the blocks. */
+/* create.c - new images: the header, the map behind it in sector 1, then the blocks; and how large
+ * they would be. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <blkimg/endian.h>
 #include <blkimg/overflow.h>
 
+#include "measure.h"
 #include "vdi.h"
 
 #define SECTOR 512u
@@ -57,25 +59,54 @@ make_room (struct img_node *file, uint64_t length, uint64_t data, struct img_err
   return before > data ? img_zero (file, data, before - data, IMG_IO_UNMAP, err) : 0;
 }
 
+/* The header of a new image of SIZE bytes. */
+static int
+plan (struct vdi_header *h, uint64_t size, bool is_static, struct img_error *err)
+{
+  uint64_t max = (uint64_t) VDI_MAX_BLOCKS * VDI_BLOCK_SIZE;
+
+  if (size > max)
+    return img_error_set (err, EFBIG,
+                          _("a VDI image of %" PRIu64 " bytes is too large, at most %" PRIu64
+                            " are possible"),
+                          size, max);
+  *h = (struct vdi_header) { .type = is_static ? VDI_STATIC : VDI_DYNAMIC,
+                             .offset_map = VDI_HEADER_SIZE,
+                             .block_size = VDI_BLOCK_SIZE };
+  h->size = img_div_up (size, SECTOR) * SECTOR;
+  h->blocks = (uint32_t) img_div_up (h->size, h->block_size);
+  h->allocated = is_static ? h->blocks : 0;
+  h->offset_data = (uint32_t) (h->offset_map + vdi_table_bytes (h->blocks));
+  return 0;
+}
+
+int
+vdi_measure (struct img_measure *m, struct img_error *err)
+{
+  struct vdi_header h;
+  uint64_t needed = 0;
+
+  if (plan (&h, m->source ? img_size (m->source) : m->size, img_opts_bool (m->opts, "static"), err)
+      < 0)
+    return -1;
+  if (m->source && !h.allocated
+      && measure_units (m->source, (uint32_t) __builtin_ctz (h.block_size), &needed, err) < 0)
+    return -1;
+  m->required = h.offset_data + img_max (needed, h.allocated) * h.block_size;
+  m->fully_allocated = h.offset_data + (uint64_t) h.blocks * h.block_size;
+  return 0;
+}
+
 int
 vdi_create (struct img_create *c, struct img_error *err)
 {
   bool is_static = img_opts_bool (c->opts, "static");
-  struct vdi_header h = { .type = is_static ? VDI_STATIC : VDI_DYNAMIC,
-                          .offset_map = VDI_HEADER_SIZE,
-                          .block_size = VDI_BLOCK_SIZE };
-  uint64_t max = (uint64_t) VDI_MAX_BLOCKS * VDI_BLOCK_SIZE, length;
+  struct vdi_header h;
+  uint64_t length;
   bool fresh = img_size (c->file) == 0; /* a device holds someone's bytes */
 
-  if (c->size > max)
-    return img_error_set (err, EFBIG,
-                          _("a VDI image of %" PRIu64 " bytes is too large, at most %" PRIu64
-                            " are possible"),
-                          c->size, max);
-  h.size = img_div_up (c->size, SECTOR) * SECTOR;
-  h.blocks = (uint32_t) img_div_up (h.size, h.block_size);
-  h.allocated = is_static ? h.blocks : 0;
-  h.offset_data = (uint32_t) (h.offset_map + vdi_table_bytes (h.blocks));
+  if (plan (&h, c->size, is_static, err) < 0)
+    return -1;
   length = h.offset_data + (uint64_t) h.allocated * h.block_size;
   if (vdi_header_make (&h, err) < 0 || make_room (c->file, length, h.offset_data, err) < 0
       || vdi_table_fill (c->file, h.offset_map, 0, h.blocks, is_static ? 0 : VDI_UNALLOCATED, err)

@@ -10,7 +10,7 @@ vdi_sources = %D%/vdi.c %D%/vdi.h %D%/header.c %D%/table.c %D%/map.c %D%/write.c
 modules_vdi_la_SOURCES = $(vdi_sources)
 modules_vdi_la_CPPFLAGS = $(module_cppflags) -DIMG_MODULE_NAME=vdi
 modules_vdi_la_LDFLAGS = $(module_ldflags)
-modules_vdi_la_LIBADD = core/libblkimg.la
+modules_vdi_la_LIBADD = modules/common/libmodcommon.la core/libblkimg.la
 EXTRA_DIST += %D%/vdi.pod
 modules/blkimg-vdi.7: %D%/vdi.pod
 	$(pod_to_page7)

@@ -58,6 +58,7 @@ static const struct img_driver vdi_driver = {
   .open = vdi_open,
   .close = vdi_close,
   .create = vdi_create,
+  .measure = vdi_measure,
   .get_info = vdi_get_info,
   .map = vdi_map,
   .reserve = vdi_reserve,

@@ -103,6 +103,7 @@ int vdi_check (struct img_node *node, struct img_check *check, unsigned repair,
 /* create.c */
 extern const struct img_optdesc vdi_create_opts[];
 int vdi_create (struct img_create *c, struct img_error *err);
+int vdi_measure (struct img_measure *m, struct img_error *err);
 /* Bytes that the map of BLOCKS takes, in whole sectors. */
 uint64_t vdi_table_bytes (uint64_t blocks);
 /* Writes entries of the map [FROM, TO) of a map at OFFSET: FIRST and up, or VDI_UNALLOCATED all

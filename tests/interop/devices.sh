@@ -37,12 +37,19 @@ dd if=/dev/zero of=source bs=1M count=2 seek=9 conv=notrunc status=none
 
 # ---- devices ----
 
+run_fails "a file is no CD-ROM" 1 img-info host_cdrom:source
+like "$err" 'source: this is not a block device$' "is said"
+run_fails "nor is nothing" 1 img-info host_cdrom:nowhere
+
 for sector in 512 4096; do
   dd if=/dev/urandom of=disk bs=1M count=64 conv=notrunc status=none
   attach disk -b $sector
   run_ok "$sector: info" img-info --output=json "$loop"
   like "$out" '"virtual-size": 67108864' "$sector: the size"
   like "$out" '"format": "host_device"' "$sector: by its driver"
+  run_ok "$sector: as a CD-ROM" img-compare "host_cdrom:$loop" disk
+  run_fails "$sector: which is not written to" 1 img-convert -n -f raw source "host_cdrom:$loop"
+  like "$err" "$loop: driver 'host_cdrom' is for reading only\$" "$sector: is said"
   run_fails "$sector: driver file" 1 img-info --image-opts "driver=file,filename=$loop"
   like "$err" 'not a regular file' "$sector: driver file is for files"
   run_fails "$sector: too small" 1 img-create -f raw "$loop" 65M

@@ -31,6 +31,16 @@ for static in off on; do
   done
 done
 
+# How large one would be, and is.
+truncate -s 9M m.raw
+dd if=/dev/urandom of=m.raw bs=1000 seek=1999 count=3000 conv=notrunc 2>/dev/null
+for static in off on; do
+  img-convert -f raw -O vdi -o static=$static m.raw m.vdi
+  like "$(img-measure -f raw -O vdi -o static=$static m.raw)" \
+    "^required size: $(stat -c %s m.vdi)\$" "measured, static=$static"
+done
+like "$(img-measure -O vdi --size 9M)" "fully allocated size: $(stat -c %s m.vdi)" "all of it"
+
 # What they write to what we made, and we read.
 qemu-img create -q -f vdi a.vdi 9M
 truncate -s 9M shadow

@@ -79,6 +79,8 @@ tests_unit_test_qcow2_keys_LDADD = $(unit_shared)
 tests_unit_test_raw_LDADD = $(unit_shared)
 tests_unit_test_vdi_LDADD = $(unit_shared)
 tests_unit_test_vdi_crash_SOURCES = %D%/test-vdi-crash.c $(vdi_sources) $(unit_fakes)
+tests_unit_test_vdi_crash_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)/modules/common
+tests_unit_test_vdi_crash_LDADD = modules/common/libmodcommon.la $(LDADD)
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
