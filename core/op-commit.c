@@ -57,6 +57,7 @@ find_upper (struct img_node *top, const char *base, struct img_error *err)
 {
   if (top->backing == NULL) {
     img_error_set (err, EINVAL, _("Image does not have a backing file"));
+    img_error_name (top->filename, err);
     return NULL;
   }
   if (base == NULL)

@@ -19,9 +19,10 @@
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
  * map pread pwrite reserve commit abandon encode crypt zero discard flush allocate copy_from
- * changing, and for protocols a resize that grows; all others still run alone.  Callbacks never
- * call back into the tools; they may use the node functions on their children.  State lives in
- * img_node_priv(), never in file-scope variables.
+ * changing, and for protocols a resize that grows; all others still run alone.  `event` alone may
+ * come at any time, whatever is declared.  Callbacks never call back into the tools; they may use
+ * the node functions on their children.  State lives in img_node_priv(), never in file-scope
+ * variables.
  *
  * Error rule: callbacks return 0, or -1 and a filled *err on failure (img_error_set returns -1),
  * where they do not say otherwise.  Messages say what and where ("L1 table at 0x30000 lies past the

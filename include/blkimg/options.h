@@ -50,7 +50,7 @@ struct img_opts;
 
 /* A new empty list, owned by the caller; NULL when out of memory. */
 struct img_opts *img_opts_new (void);
-struct img_opts *img_opts_copy (const struct img_opts *opts);
+struct img_opts *img_opts_copy (const struct img_opts *opts); /* NULL when out of memory */
 void img_opts_free (struct img_opts *opts); /* NULL allowed */
 
 /* Adds what TEXT says: `key=value,key=value`; a comma inside a value is doubled; `key` alone means
@@ -61,13 +61,14 @@ int img_opts_parse (struct img_opts *opts, const char *text, const char *implied
 
 /* Sets KEY (copied); a NULL value removes it.  -1 only when out of memory. */
 int img_opts_set (struct img_opts *opts, const char *key, const char *value, struct img_error *err);
-/* The raw text of KEY, or NULL. */
+/* The raw text of KEY, or NULL; it lives until the list changes. */
 const char *img_opts_get (const struct img_opts *opts, const char *key);
 size_t img_opts_count (const struct img_opts *opts);
-/* The Ith pair in order. */
+/* The Ith pair in order; I < count.  Both live until the list changes. */
 void img_opts_pair (const struct img_opts *opts, size_t i, const char **key, const char **value);
 
-/* Moves every `PREFIX.rest` out of OPTS into a new list as `rest` (may be empty). */
+/* Moves every `PREFIX.rest` out of OPTS into a new list, the caller's, as `rest` (may be empty).
+ * NULL when out of memory. */
 struct img_opts *img_opts_take_subtree (struct img_opts *opts, const char *prefix,
                                         struct img_error *err);
 

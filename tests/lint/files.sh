@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What every file owes: a licence line, no path of the machine it was written on, and a place in
-# the translators' list when it has strings.
+# the translators' list when it has strings, in img(1) when it is a command.
 . "${0%/*}/lib.sh"
-plan 6
+plan 7
 
 none "SPDX line at the top of every source file" "$(
   all_files | grep -Ev '^(COPYING|NEWS|[^/]*\.md|po/.*|\..*|debian/.*|tests/images/.*)$' |
@@ -41,3 +41,9 @@ grep -Ev '^(#|$)' po/POTFILES.in >"$tmp/listed"
 none "po/POTFILES.in lists every file with strings, and no other" "$(
   LC_ALL=C sort "$tmp/listed" | diff "$tmp/has" - | grep '^[<>]')"
 ok "po/POTFILES.in is sorted" env LC_ALL=C sort -c "$tmp/listed"
+
+none "img(1) lists every command" "$(
+  for f in tools/img-*.pod; do
+    name=${f##*/}
+    grep -q "^=item L<${name%.pod}(1)>" tools/img.pod || echo "$name"
+  done)"
