@@ -90,8 +90,6 @@ run (void *data, int n, char **names)
 
   if (args->options == NULL)
     return tool_usage (_("Must specify options (-o)"));
-  if (args->image.image_opts && args->image.format)
-    return tool_usage (_("--image-opts and --format are mutually exclusive"));
   if (opt_wants_help (args->options))
     return help (args, n, names);
   if (n != 1)

@@ -190,6 +190,9 @@ run (void *data, int n, char **names)
   if (n != 2)
     return tool_usage (_("Expecting two image file names"));
   params = image_open_params (&args->image, 0);
+  status = image_check_args (&params);
+  if (status)
+    return tool_compat () ? EXIT_OPEN : status;
   a = img_open (names[0], &params, &err);
   params.format = args->format2;
   b = a ? img_open (names[1], &params, &err) : NULL;

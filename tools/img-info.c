@@ -46,18 +46,16 @@ print_chain (const struct img_value *chain, bool whole)
 
 /* One record for each image of the chain, or the top one alone. */
 static struct img_value *
-collect (const char *name, const struct args *args, struct img_error *err)
+collect (const char *name, bool chain, const struct img_open_params *params,
+         struct img_error *err)
 {
-  unsigned flags = IMG_OPENF_INFO | (args->chain ? 0 : IMG_OPENF_NO_BACKING) |
-                   (args->limits ? IMG_OPENF_LIMITS : 0);
-  struct img_open_params params = image_open_params (&args->image, flags);
   struct img_value *all = NULL, *one;
   struct img_node *node;
   struct img_error ignored;
 
-  if (args->chain)
-    return img_info_chain (name, &params, err);
-  node = img_open (name, &params, err);
+  if (chain)
+    return img_info_chain (name, params, err);
+  node = img_open (name, params, err);
   if (node == NULL)
     return NULL;
   one = img_info (node, err);
@@ -73,12 +71,18 @@ static int
 run (void *data, int n, char **names)
 {
   struct args *args = data;
+  unsigned flags = IMG_OPENF_INFO | (args->chain ? 0 : IMG_OPENF_NO_BACKING) |
+                   (args->limits ? IMG_OPENF_LIMITS : 0);
+  struct img_open_params params = image_open_params (&args->image, flags);
   struct img_error err = IMG_ERROR_INIT;
   struct img_value *all;
+  int status = image_check_args (&params);
 
+  if (status)
+    return status;
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
-  all = collect (names[0], args, &err);
+  all = collect (names[0], args->chain, &params, &err);
   if (all == NULL)
     return tool_fail (&err);
   if (args->output == OUTPUT_HUMAN)

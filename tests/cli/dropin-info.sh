@@ -62,6 +62,15 @@ same "two operands" info a.qcow2 v2.qcow2
 same "wrong form" info --output=xml a.qcow2
 same "unknown format" info -f no-such a.qcow2
 same "not that format" info -f qcow2 x.raw
+# One way of saying what a name means excludes the other, in every command.
+list=driver=qcow2,file.filename=a.qcow2
+for command in info check map "bench -c 1" commit "rebase -u -b x -F raw" "measure -O raw" \
+  "compare $list" "amend -o compat=1.1"; do
+  # shellcheck disable=SC2086
+  same "$command: -f or --image-opts" $command --image-opts -f qcow2 "$list"
+done
+same "resize: -f or --image-opts" resize --image-opts -f qcow2 "$list" +1M
+same "bitmap: -f or --image-opts" bitmap --add --image-opts -f qcow2 "$list" b
 same "chain with a hole" info --backing-chain --output=json lost.qcow2
 
 # What 7.2 does not print yet: the file below.

@@ -101,12 +101,23 @@ image_same_file (const char *a, const char *b)
 }
 
 int
+image_check_args (const struct img_open_params *params)
+{
+  if (params->format && (params->flags & IMG_OPENF_IMAGE_OPTS))
+    return tool_usage (_("--image-opts and --format are mutually exclusive"));
+  return 0;
+}
+
+int
 image_run (const char *name, const struct img_open_params *params, image_work *work, void *args)
 {
   struct img_error err = IMG_ERROR_INIT;
-  struct img_node *node = img_open (name, params, &err);
-  int status;
+  struct img_node *node;
+  int status = image_check_args (params);
 
+  if (status)
+    return status;
+  node = img_open (name, params, &err);
   if (node == NULL)
     return tool_fail (&err);
   status = work (node, args);

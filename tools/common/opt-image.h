@@ -49,6 +49,9 @@ enum img_gate image_gate (const struct image_args *image);
 /* Whether two paths lead to one file that is there. */
 bool image_same_file (const char *a, const char *b);
 
+/* 0, or the exit status after a complaint: options that do not go together. */
+int image_check_args (const struct img_open_params *params);
+
 /* The frame of a command that takes one image: opens NAME, lets WORK do what it does, closes the
  * image.  WORK says what went wrong, and returns the exit status; so does this. */
 typedef int image_work (struct img_node *node, void *args);
