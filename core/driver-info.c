@@ -143,8 +143,9 @@ add_module (struct img_value *array, const struct img_manifest *m)
   sub = img_value_add_array (object, "codecs");
   for (size_t i = 0; i < m->codecs.n; i++)
     add_codec (sub, m->codecs.v[i], m->state == IMG_MANIFEST_LOADED);
-  if (m->crypto)
-    img_value_set_string (object, "crypto", m->crypto);
+  for (unsigned kind = 0; kind < IMG_N_LIBRARIES; kind++)
+    if (m->libraries[kind])
+      img_value_set_string (object, img_library_word (kind), m->libraries[kind]);
   if (m->state == IMG_MANIFEST_BROKEN)
     img_value_set_string (object, "error", m->error ? m->error : strerror (ENOMEM));
 }

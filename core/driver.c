@@ -3,7 +3,7 @@
  *
  * Owns: the list of modules, when one is loaded, and the core's copies of the drivers' structs: of
  * full size, whatever size the module was built with, so that callbacks it does not know are NULL.
- * One lock guards all of it, loading too.  A module is taken whole or not at all.  Refuses: drivers
+ * One lock guards all of it, libltdl too.  A module is taken whole or not at all.  Refuses: drivers
  * that its manifest did not announce. */
 
 #include <config.h>
@@ -24,7 +24,7 @@ static struct {
   bool scanned;
   struct img_module_list list;
   IMG_VEC (const struct img_codec *) codecs; /* of loaded modules */
-  const struct img_crypto *crypto;           /* of the first module that has it */
+  const struct img_library_head *libraries[IMG_N_LIBRARIES]; /* of the first module that has it */
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int
@@ -168,25 +168,20 @@ check_codecs (const struct img_manifest *m, const struct img_module *module, str
   return 0;
 }
 
-/* What MODULE has for encryption; NULL too when it was built before there was any. */
-static const struct img_crypto *
-crypto_of (const struct img_module *module)
-{
-  bool knows = module->struct_size >= offsetof (struct img_module, crypto) + sizeof module->crypto;
-
-  return knows ? module->crypto : NULL;
-}
-
 static int
-check_crypto (const struct img_manifest *m, const struct img_module *module, struct img_error *err)
+check_libraries (const struct img_manifest *m, const struct img_module *module,
+                 struct img_error *err)
 {
-  const struct img_crypto *crypto = crypto_of (module);
-
-  if ((crypto == NULL) != (m->crypto == NULL) || (crypto && strcmp (crypto->name, m->crypto) != 0))
-    return img_error_set (err, ENOEXEC, _("'%s' in its manifest differs from what the module says"),
-                          "crypto");
-  if (crypto && (crypto->struct_size < sizeof *crypto || crypto->abi != IMG_ABI))
-    return img_error_set (err, ENOEXEC, _("its encryption was made for another module ABI"));
+  for (unsigned kind = 0; kind < IMG_N_LIBRARIES; kind++) {
+    const struct img_library_head *library = img_library_of (module, kind);
+    const char *name = m->libraries[kind];
+    if ((library == NULL) != (name == NULL) || (library && strcmp (library->name, name) != 0))
+      return img_error_set (err, ENOEXEC,
+                            _("'%s' in its manifest differs from what the module says"),
+                            img_library_word (kind));
+    if (library && !img_library_fits (library, kind))
+      return img_error_set (err, ENOEXEC, _("its %s was made for another module ABI"), name);
+  }
   return 0;
 }
 
@@ -196,7 +191,7 @@ take_module (struct img_manifest *m, struct img_error *err)
   const struct img_module *module = m->linked_in ? m->linked_in : img_module_load (m, err);
 
   if (module == NULL || check_drivers (m, module, err) < 0 || check_codecs (m, module, err) < 0 ||
-      check_crypto (m, module, err) < 0)
+      check_libraries (m, module, err) < 0)
     return -1;
   if (img_vec_reserve (&registry.codecs, registry.codecs.n + m->codecs.n) < 0)
     return no_memory (err);
@@ -207,8 +202,9 @@ take_module (struct img_manifest *m, struct img_error *err)
   }
   for (size_t i = 0; i < m->codecs.n; i++)
     registry.codecs.v[registry.codecs.n++] = module->codecs[i];
-  if (registry.crypto == NULL)
-    registry.crypto = crypto_of (module);
+  for (unsigned kind = 0; kind < IMG_N_LIBRARIES; kind++)
+    if (registry.libraries[kind] == NULL)
+      registry.libraries[kind] = img_library_of (module, kind);
   return 0;
 }
 
@@ -346,26 +342,39 @@ img_codec_find (const char *name, struct img_error *err)
   return NULL;
 }
 
-const struct img_crypto *
-img_crypto_find (struct img_error *err)
+/* The library of that kind; MISSING is the error where no module has it. */
+static const struct img_library_head *
+find_library (enum img_library kind, const char *missing, struct img_error *err)
 {
   IMG_GUARD (&registry.lock);
   struct img_error first = IMG_ERROR_INIT;
 
   if (scan (err) < 0)
     return NULL;
-  for (size_t i = 0; registry.crypto == NULL && i < registry.list.modules.n; i++) {
+  for (size_t i = 0; registry.libraries[kind] == NULL && i < registry.list.modules.n; i++) {
     struct img_manifest *m = registry.list.modules.v[i];
-    if (m->crypto && load (m, err) < 0 && first.code == 0)
+    if (m->libraries[kind] && load (m, err) < 0 && first.code == 0)
       first = *err;
   }
-  if (registry.crypto)
-    return registry.crypto;
-  if (first.code)
+  if (registry.libraries[kind] == NULL && first.code)
     *err = first;
-  else
-    img_error_set (err, ENOENT, _("no installed module can encrypt or decrypt"));
-  return NULL;
+  else if (registry.libraries[kind] == NULL)
+    img_error_set (err, ENOENT, "%s", missing);
+  return registry.libraries[kind];
+}
+
+const struct img_crypto *
+img_crypto_find (struct img_error *err)
+{
+  return (const struct img_crypto *) find_library (
+    IMG_LIBRARY_CRYPTO, _("no installed module can encrypt or decrypt"), err);
+}
+
+const struct img_json *
+img_json_find (struct img_error *err)
+{
+  return (const struct img_json *) find_library (
+    IMG_LIBRARY_JSON, _("no installed module can read JSON"), err);
 }
 
 static int

@@ -13,6 +13,8 @@ const struct img_manifest_driver *img_registry_driver (const struct img_module_l
                                                        const char *name);
 /* The driver that a name beginning with `SCHEME:` asks for, loaded. */
 const struct img_driver *img_driver_by_scheme (const char *scheme, struct img_error *err);
+/* Loads the module that reads JSON if need be.  Never freed.  Any thread. */
+const struct img_json *img_json_find (struct img_error *err);
 /* Adds a module that is in memory: a test's own drivers.  Before anything else looks. */
 int img_registry_add (const char *name, const struct img_module *module, struct img_error *err);
 

@@ -16,8 +16,6 @@
 #include <blkimg/blkimg.h>
 #include <blkimg/vec.h>
 
-#include "core/utf8.h"
-
 struct out {
   IMG_VEC (char) text;
   bool failed;
@@ -52,6 +50,30 @@ new_line (struct out *o, unsigned depth)
     put (o, "    ", 4);
 }
 
+/* Reads one code point at *P (not at the end) and moves past it; U+FFFD for each byte or sequence
+ * that is not UTF-8 (overlong forms, surrogates and what lies past U+10FFFF included). */
+static uint32_t
+next_code_point (const unsigned char **p)
+{
+  static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+  unsigned char c = *(*p)++;
+  unsigned extra = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1, i;
+  uint32_t cp = c & (0x3fu >> extra);
+
+  if (c < 0x80)
+    return c;
+  if (c < 0xc0 || c >= 0xf8)
+    return 0xfffd;
+  for (i = 0; i < extra; i++) {
+    if (((*p)[0] & 0xc0) != 0x80)
+      return 0xfffd;
+    cp = cp << 6 | (*(*p)++ & 0x3f);
+  }
+  if (cp < least[extra] || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000))
+    return 0xfffd;
+  return cp;
+}
+
 static void
 put_unit (struct out *o, uint32_t unit)
 {
@@ -69,9 +91,7 @@ put_string (struct out *o, const char *s)
 
   put (o, "\"", 1);
   while (*p) {
-    uint32_t cp = img_utf8_next (&p);
-    if (cp == IMG_UTF8_BAD)
-      cp = 0xfffd;
+    uint32_t cp = next_code_point (&p);
     const char *pair = NULL;
     for (const char *n = names; *n; n += 2)
       if ((unsigned char) *n == cp)

@@ -34,9 +34,8 @@ core_libblkimgcore_la_SOURCES += %D%/io.c
 core_libblkimgcore_la_SOURCES += %D%/io.h
 core_libblkimgcore_la_SOURCES += %D%/iszero.c
 core_libblkimgcore_la_SOURCES += %D%/iszero.h
-core_libblkimgcore_la_SOURCES += %D%/json-in.c
-core_libblkimgcore_la_SOURCES += %D%/json-in.h
 core_libblkimgcore_la_SOURCES += %D%/json-out.c
+core_libblkimgcore_la_SOURCES += %D%/library.c
 core_libblkimgcore_la_SOURCES += %D%/log.c
 core_libblkimgcore_la_SOURCES += %D%/log.h
 core_libblkimgcore_la_SOURCES += %D%/manifest-linked.c
@@ -64,7 +63,6 @@ core_libblkimgcore_la_SOURCES += %D%/size.c
 core_libblkimgcore_la_SOURCES += %D%/spec.c
 core_libblkimgcore_la_SOURCES += %D%/spec.h
 core_libblkimgcore_la_SOURCES += %D%/trace.c
-core_libblkimgcore_la_SOURCES += %D%/utf8.h
 core_libblkimgcore_la_SOURCES += %D%/value.c
 core_libblkimgcore_la_SOURCES += %D%/create-plan.c
 core_libblkimgcore_la_SOURCES += %D%/create.c
@@ -110,7 +108,7 @@ core_libblkimgcore_la_SOURCES += %D%/module.c
 endif
 core_libblkimgcore_la_SOURCES += %D%/zero.c
 core_libblkimgcore_la_CPPFLAGS = $(core_cppflags)
-core_libblkimgcore_la_LIBADD = $(LTLIBINTL)
+core_libblkimgcore_la_LIBADD = $(LTDL_LIBS) $(LTLIBINTL)
 
 lib_LTLIBRARIES += core/libblkimg.la
 core_libblkimg_la_SOURCES =

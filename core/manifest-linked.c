@@ -48,8 +48,9 @@ img_manifest_linked (const char *name, const struct img_module *module)
   for (unsigned i = 0; module->codecs && module->codecs[i]; i++)
     if (img_vec_push (&m->codecs, module->codecs[i]->name) < 0)
       goto fail;
-  if (module->struct_size >= sizeof *module && module->crypto)
-    m->crypto = module->crypto->name;
+  for (unsigned kind = 0; kind < IMG_N_LIBRARIES; kind++)
+    if (img_library_of (module, kind))
+      m->libraries[kind] = img_library_of (module, kind)->name;
   return m;
 fail:
   img_manifest_free (m);

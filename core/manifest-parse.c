@@ -277,13 +277,25 @@ read_codec (struct parser *p)
 }
 
 static int
-read_crypto (struct parser *p)
+read_library (struct parser *p, enum img_library kind)
 {
   if (valid_name (p) < 0)
     return -1;
   p->driver = NULL;
-  p->m->crypto = p->words[0];
+  p->m->libraries[kind] = p->words[0];
   return 0;
+}
+
+static int
+read_crypto (struct parser *p)
+{
+  return read_library (p, IMG_LIBRARY_CRYPTO);
+}
+
+static int
+read_json (struct parser *p)
+{
+  return read_library (p, IMG_LIBRARY_JSON);
 }
 
 /* ---- lines ---- */
@@ -295,7 +307,7 @@ static const struct statement {
   { "magic", read_magic },   { "driver", read_driver },         { "kind", read_kind },
   { "caps", read_caps },     { "threads", read_threads },       { "schemes", read_schemes },
   { "module", read_module }, { "extensions", read_extensions }, { "abi", read_abi },
-  { "codec", read_codec },   { "crypto", read_crypto },
+  { "codec", read_codec },   { "crypto", read_crypto },         { "json", read_json },
 };
 
 /* Cuts LINE into words.  False when there are too many or a byte has no place in a text. */

@@ -27,6 +27,24 @@ struct img_manifest_driver {
   const struct img_driver *driver;    /* the registry's copy, once the module is loaded */
 };
 
+/* What a module may bring beside drivers and codecs; of each there is one in the program. */
+enum img_library { IMG_LIBRARY_CRYPTO, IMG_LIBRARY_JSON, IMG_N_LIBRARIES };
+
+/* How each library's struct begins. */
+struct img_library_head {
+  size_t struct_size;
+  uint32_t abi;
+  const char *name;
+};
+
+/* The word of a manifest for it: "crypto", "json". */
+const char *img_library_word (enum img_library kind);
+/* What MODULE has of it; NULL too when it was built before there was such a thing. */
+const struct img_library_head *img_library_of (const struct img_module *module,
+                                               enum img_library kind);
+/* Was it made for this ABI? */
+bool img_library_fits (const struct img_library_head *library, enum img_library kind);
+
 enum img_manifest_state { IMG_MANIFEST_READ, IMG_MANIFEST_LOADED, IMG_MANIFEST_BROKEN };
 
 struct img_manifest {
@@ -36,7 +54,7 @@ struct img_manifest {
   uint32_t abi;
   IMG_VEC (struct img_manifest_driver *) drivers;
   IMG_VEC (const char *) codecs;
-  const char *crypto;                 /* or NULL */
+  const char *libraries[IMG_N_LIBRARIES]; /* their names, or NULL */
   _Atomic enum img_manifest_state state; /* read without the registry's lock */
   char *error; /* BROKEN: why, one line */
   char *text;  /* what the words above point into */

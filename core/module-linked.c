@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <ltdl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,9 @@
 
 #include "core/module.h"
 
-/* "NAME.a" with no address, then all global symbols of that archive, its entry among them
- * (libtool's manual, "Dlpreopening").  Weak: programs without modules. */
-struct linked {
-  const char *name;
-  void *address;
-};
-extern const struct linked lt__PROGRAM__LTX_preloaded_symbols[] __attribute__ ((weak));
+/* "NAME.a" with no address, then all global symbols of that archive, its entry among them.  Weak:
+ * programs without modules. */
+extern LT_DLSYM_CONST lt_dlsymlist lt__PROGRAM__LTX_preloaded_symbols[] __attribute__ ((weak));
 
 typedef const struct img_module *entry_fn (void);
 
@@ -35,9 +32,9 @@ is_entry (const char *symbol)
 }
 
 static entry_fn *
-next_linked_in (const struct linked **at, char name[33])
+next_linked_in (const lt_dlsymlist **at, char name[33])
 {
-  const struct linked *s = *at;
+  const lt_dlsymlist *s = *at;
   size_t len = 0;
 
   for (; s->name; s++) {
@@ -59,7 +56,7 @@ next_linked_in (const struct linked **at, char name[33])
 int
 img_module_scan (struct img_module_list *list, struct img_error *err)
 {
-  const struct linked *at = lt__PROGRAM__LTX_preloaded_symbols;
+  const lt_dlsymlist *at = lt__PROGRAM__LTX_preloaded_symbols;
   char name[33];
   entry_fn *entry;
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Module folders, and loading with dlopen.
+/* Module folders, and loading with libltdl.
  *
- * Owns: the search path, which names may be opened.  Names of drivers come from inside images, so
- * nothing is ever opened by a bare name, which the system would look for in its own folders: only
- * DIR/NAME.so (in a build tree DIR/.libs/NAME.so), and only when the folder was listed and had a
- * manifest of that name.  Refuses: unloading; BLKIMG_MODULE_PATH in setuid programs. */
+ * Owns: the search path, which names may be opened, the loader.  Names of drivers come from inside
+ * images, so nothing is ever opened by a bare name, which libltdl would look for in the system's
+ * folders: only DIR/NAME.so (or the .la of a build tree), and only when the folder was listed and
+ * had a manifest of that name.  Refuses: unloading; BLKIMG_MODULE_PATH in setuid programs. */
 
 #include <config.h>
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <ltdl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,40 +150,76 @@ img_module_scan_strays (struct img_module_list *list, struct img_error *err)
   return scan_path (list, ".so", take_stray, err);
 }
 
-/* ---- shared objects ---- */
+/* ---- libltdl ---- */
 
-/* The file of module M: DIR/NAME.so, or where libtool builds it, beside DIR/NAME.la. */
-static char *
-find_object (const struct img_manifest *m, struct img_error *err)
+/* What dlopen said last; libltdl would say "file not found" for an undefined symbol.  Guarded by
+ * the registry's lock, as all of libltdl is. */
+static char dl_text[512];
+
+static lt_module
+open_now (lt_user_data data, const char *filename, lt_dladvise advise)
 {
-  static const char *const places[] = { "", ".libs/" };
+  void *handle;
+
+  (void) data;
+  (void) advise;
+  handle = dlopen (filename, RTLD_NOW | RTLD_LOCAL);
+  /* libltdl tries several folders for a .la: what counts is the file that is there. */
+  if (handle == NULL && (dl_text[0] == '\0' || access (filename, F_OK) == 0))
+    snprintf (dl_text, sizeof dl_text, "%s", dlerror ());
+  return handle;
+}
+
+/* Puts our loader in the place of the stock one, which binds lazily: a module with an undefined
+ * symbol would load and end the program later. */
+static int
+init_loader (struct img_error *err)
+{
+  static lt_dlvtable loader;
+  const lt_dlvtable *stock;
+
+  if (loader.name)
+    return 0;
+  if (lt_dlinit () != 0)
+    return img_error_set (err, ENOEXEC, _("libltdl: %s"), lt_dlerror ());
+  stock = lt_dlloader_find ("lt_dlopen");
+  if (stock == NULL)
+    return img_error_set (err, ENOEXEC, _("libltdl has no loader for shared objects"));
+  loader = *stock;
+  loader.module_open = open_now;
+  loader.priority = LT_DLLOADER_PREPEND;
+  if (lt_dlloader_remove ("lt_dlopen") == NULL)
+    loader.name = "blkimg";
+  if (lt_dlloader_add (&loader) != 0) {
+    loader.name = NULL;
+    return img_error_set (err, ENOEXEC, _("libltdl: %s"), lt_dlerror ());
+  }
+  return 0;
+}
+
+static lt_dlhandle
+open_object (const struct img_manifest *m, struct img_error *err)
+{
+  static const char *const suffixes[] = { ".so", ".la" };
 
   for (unsigned i = 0; i < 2; i++) {
-    char *path;
-    if (asprintf (&path, "%s/%s%s.so", m->dir, places[i], m->name) < 0) {
+    IMG_CLEANUP (free) char *path = NULL;
+    if (asprintf (&path, "%s/%s%s", m->dir, m->name, suffixes[i]) < 0) {
+      path = NULL;
       no_memory (err);
       return NULL;
     }
-    if (access (path, R_OK) == 0)
-      return path;
-    free (path);
+    if (access (path, R_OK) != 0)
+      continue;
+    dl_text[0] = '\0';
+    lt_dlhandle handle = lt_dlopen (path);
+    if (handle == NULL)
+      img_error_set (err, ENOEXEC, "%s", dl_text[0] ? dl_text : lt_dlerror ());
+    return handle;
   }
   img_error_set (err, ENOENT, _("there is no %s.so beside %s/%s.manifest"), m->name, m->dir,
                  m->name);
   return NULL;
-}
-
-/* All symbols are bound at once: with an undefined one a module would load, and end the program
- * later.  The object stays for ever. */
-static void *
-open_object (const struct img_manifest *m, struct img_error *err)
-{
-  IMG_CLEANUP (free) char *path = find_object (m, err);
-  void *handle = path ? dlopen (path, RTLD_NOW | RTLD_LOCAL) : NULL;
-
-  if (path && handle == NULL)
-    img_error_set (err, ENOEXEC, "%s", dlerror ());
-  return handle;
 }
 
 static int
@@ -204,11 +241,16 @@ img_module_load (const struct img_manifest *m, struct img_error *err)
 {
   const struct img_module *(*entry) (void);
   const struct img_module *module;
-  void *handle = open_object (m, err), *symbol;
+  lt_dlhandle handle;
+  void *symbol;
 
+  if (init_loader (err) < 0)
+    return NULL;
+  handle = open_object (m, err);
   if (handle == NULL)
     return NULL;
-  symbol = dlsym (handle, "img_module_entry");
+  lt_dlmakeresident (handle);
+  symbol = lt_dlsym (handle, "img_module_entry");
   if (symbol == NULL) {
     img_error_set (err, ENOEXEC, _("it has no function img_module_entry: not a module of blkimg"));
     return NULL;

@@ -12,8 +12,8 @@ int img_module_scan (struct img_module_list *list, struct img_error *err);
 /* Appends BROKEN entries for shared objects that have no manifest beside them. */
 int img_module_scan_strays (struct img_module_list *list, struct img_error *err);
 
-/* Loads the shared object of M, which stays for ever, and checks what it says of its ABI.  The
- * registry holds its lock.  NULL on failure. */
+/* Loads the shared object of M, which stays for ever, and checks what it says of its ABI.  Not
+ * thread-safe, as libltdl is not: the registry holds its lock.  NULL on failure. */
 const struct img_module *img_module_load (const struct img_manifest *m, struct img_error *err);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Owns: telling a path from a scheme, json: and option lists.  Names come from inside images too,
  * so length and number of options are bounded.  Refuses: looking anything up; drivers and the gate
- * are the opener's. */
+ * are the opener's, and JSON is read by a module. */
 
 #include <config.h>
 
@@ -13,7 +13,7 @@
 #include <blkimg/cleanup.h>
 #include <blkimg/i18n.h>
 
-#include "core/json-in.h"
+#include "core/driver.h"
 #include "core/spec.h"
 
 #define MAX_TEXT (1u << 20)
@@ -41,6 +41,14 @@ img_spec_path (struct img_spec *spec, const char *name, struct img_error *err)
 }
 
 static int
+parse_json (struct img_opts *opts, const char *text, struct img_error *err)
+{
+  const struct img_json *json = img_json_find (err);
+
+  return json ? json->flatten (opts, text, err) : -1;
+}
+
+static int
 parse_options (struct img_spec *spec, const char *name, bool image_opts, struct img_error *err)
 {
   int rc;
@@ -50,7 +58,7 @@ parse_options (struct img_spec *spec, const char *name, bool image_opts, struct 
   if (spec->opts == NULL)
     return no_memory (err);
   if (!image_opts)
-    return img_json_flatten (spec->opts, name + strlen ("json:"), err);
+    return parse_json (spec->opts, name + strlen ("json:"), err);
   rc = img_opts_parse (spec->opts, name, "file", err);
   if (rc == 0 && img_opts_count (spec->opts) > MAX_OPTIONS)
     return img_error_set (err, EINVAL, _("more than %d options"), MAX_OPTIONS);

@@ -9,6 +9,7 @@ blkimginclude_HEADERS += %D%/blkimg/crypto.h
 blkimginclude_HEADERS += %D%/blkimg/endian.h
 blkimginclude_HEADERS += %D%/blkimg/error.h
 blkimginclude_HEADERS += %D%/blkimg/i18n.h
+blkimginclude_HEADERS += %D%/blkimg/json.h
 blkimginclude_HEADERS += %D%/blkimg/module.h
 blkimginclude_HEADERS += %D%/blkimg/node.h
 blkimginclude_HEADERS += %D%/blkimg/options.h

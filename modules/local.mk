@@ -23,6 +23,7 @@ include %D%/cor/local.mk
 include %D%/deflate/local.mk
 include %D%/file/local.mk
 include %D%/gcrypt/local.mk
+include %D%/json/local.mk
 include %D%/luks/local.mk
 include %D%/nbd/local.mk
 include %D%/null/local.mk

@@ -141,6 +141,8 @@ print_module (const struct img_value *m, bool options)
     print_codec (img_value_at (codecs, i));
   if (img_value_get (m, "crypto"))
     printf (_("  encryption %s\n"), text (m, "crypto"));
+  if (img_value_get (m, "json"))
+    printf ("  JSON %s\n", text (m, "json"));
 }
 
 /* Is M, or a driver or codec in it, called NAME? */

@@ -44,6 +44,7 @@
 #include <blkimg/crypto.h>
 #include <blkimg/error.h>
 #include <blkimg/i18n.h>
+#include <blkimg/json.h>
 #include <blkimg/node.h>
 #include <blkimg/options.h>
 #include <blkimg/value.h>
@@ -490,6 +491,7 @@ int img_parallel (unsigned n, img_pool_work *work, void *arg, struct img_error *
  *   extensions qcow2 qcow     of file names, without the dot
  *   codec deflate             a codec of this module
  *   crypto gcrypt             a library for encryption
+ *   json jansson              a library for image names in JSON
  */
 
 struct img_module {
@@ -498,11 +500,12 @@ struct img_module {
   const struct img_driver *const *drivers; /* NULL-ended, or NULL */
   const struct img_codec *const *codecs;   /* NULL-ended, or NULL */
   const struct img_crypto *crypto;         /* or NULL */
+  const struct img_json *json;             /* or NULL */
 };
 
 #define IMG_CONCAT2(a, b) a##b
 #define IMG_CONCAT(a, b) IMG_CONCAT2 (a, b)
-#ifdef IMG_MODULE_PRELOADED /* linked in: libtool lists NAME_LTX_img_module_entry */
+#ifdef IMG_MODULE_PRELOADED /* linked in: libltdl finds NAME_LTX_img_module_entry */
 #define IMG_ENTRY_SYMBOL IMG_CONCAT (IMG_MODULE_NAME, _LTX_img_module_entry)
 #else
 #define IMG_ENTRY_SYMBOL img_module_entry

@@ -426,6 +426,8 @@ static const struct img_module module = {
 
 /* ---- files ---- */
 
+const struct img_module *img_module_entry (void); /* modules/json/json.c, linked in */
+
 void
 fake_files_enter (void)
 {
@@ -435,6 +437,7 @@ fake_files_enter (void)
   ck_assert_int_eq (chdir (folder), 0);
   unsetenv ("BLKIMG_MODULE_PATH"); /* the real modules would bring another core */
   ck_assert_int_eq (img_registry_add ("fakes", &module, &err), 0);
+  ck_assert_int_eq (img_registry_add ("json", img_module_entry (), &err), 0);
 }
 
 void

@@ -3,9 +3,9 @@
 # of the core.  A test that loads modules sets tests_unit_test_NAME_LDADD = $(unit_shared) so
 # that the core's state exists once.
 unit_tests =
-LDADD = core/libblkimgcore.la $(CHECK_LIBS)
+LDADD = core/libblkimgcore.la $(LTDL_LIBS) $(MODULE_JSON_LIBS) $(CHECK_LIBS)
 unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
-AM_CFLAGS += $(CHECK_CFLAGS)
+AM_CFLAGS += $(CHECK_CFLAGS) $(MODULE_JSON_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-aio
 unit_tests += %D%/test-chain
@@ -65,12 +65,13 @@ tests_unit_test_compare_SOURCES = %D%/test-compare.c $(unit_fakes)
 tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %D%/copying.h \
 	$(unit_fakes)
-unit_files = %D%/fake-files.h %D%/fake-files.c
+unit_files = %D%/fake-files.h %D%/fake-files.c modules/json/json.c
 tests_unit_test_chain_SOURCES = %D%/test-chain.c $(unit_files)
 tests_unit_test_create_SOURCES = %D%/test-create.c $(unit_files)
 tests_unit_test_open_SOURCES = %D%/test-open.c $(unit_files)
 tests_unit_test_io_SOURCES = %D%/test-io.c $(unit_fakes)
 tests_unit_test_io_threads_SOURCES = %D%/test-io-threads.c $(unit_fakes)
+tests_unit_test_spec_SOURCES = %D%/test-spec.c modules/json/json.c
 tests_unit_test_probed_LDADD = $(unit_shared)
 tests_unit_test_walk_all_SOURCES = %D%/test-walk-all.c $(unit_fakes)
 tests_unit_test_walk_SOURCES = %D%/test-walk.c $(unit_fakes)
