@@ -302,30 +302,39 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
   return 0;
 }
 
-/* What a format gained may show what its last unit or a longer backing image holds there; space
- * that was taken ahead, what its encryption makes of zeroes. */
+/* What the last unit holds behind the end, of a disk that was made smaller or out of a longer
+ * backing image, must be gone before a larger size is on disk: nobody sees it go. */
+int
+img_io_clear_tail (struct img_node *node, uint64_t size, struct img_error *err)
+{
+  uint64_t before = atomic_load (&node->size), end;
+  uint64_t unit = img_max (img_max (node->limits.alloc_unit, node->limits.encode_unit), 1);
+  if (size <= before || node->driver->reserve == NULL || before % unit == 0
+      || !img_round_up (before, unit, &end))
+    return 0;
+  end = img_min (end, size);
+  atomic_store (&node->size, end);
+  int r = img_io_zero (node, before, end - before, IMG_IO_UNMAP, err);
+  atomic_store (&node->size, before);
+  return r;
+}
+
+/* What is gained may show what encryption makes of zeroes. */
 int
 img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
                      struct img_error *err)
 {
   uint64_t size = atomic_load (&node->size), end = before;
+  uint64_t unit = img_max (img_max (node->limits.alloc_unit, node->limits.encode_unit), 1);
   if (size <= before)
     return 0;
   if (node->driver->reserve == NULL) {
     bool noise = node->limits.crypt_unit && !(flags & IMG_RESIZE_NOISE);
     return noise ? img_zero (node, before, size - before, 0, err) : 0;
   }
-  /* Of a disk that was made smaller the whole last cluster may be there. */
-  uint64_t unit = img_max (node->limits.alloc_unit, node->limits.encode_unit);
-  if (!img_round_up (before, img_max (unit, 1), &end))
-    end = size;
-  bool noise = img_crypt_noise (node, end);
-  if (node->backing)
-    end = img_max (end, atomic_load (&node->backing->size));
-  end = noise ? size : img_min (end, size);
-  if (end <= before)
+  if (!img_round_up (before, unit, &end) || !img_crypt_noise (node, end))
     return 0;
-  return img_io_zero (node, before, end - before, noise ? 0 : IMG_IO_UNMAP, err);
+  return img_io_zero (node, before, size - before, 0, err);
 }
 
 int
@@ -338,7 +347,8 @@ img_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, un
   if (size > INT64_MAX)
     return img_error_set (err, EFBIG, _("%s: no image can be that large"), node->filename);
   uint64_t before = atomic_load (&node->size);
-  if (call_resize (node, size, prealloc, flags, err) < 0)
+  if (img_io_clear_tail (node, size, err) < 0
+      || call_resize (node, size, prealloc, flags, err) < 0)
     return -1;
   return img_io_clear_growth (node, before, flags, err);
 }

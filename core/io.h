@@ -21,6 +21,8 @@ int img_io_will_write (struct img_node *node, uint64_t offset, uint64_t length,
 /* img_zero of a range inside the image, for the core itself: the driver is not told. */
 int img_io_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                  struct img_error *err);
+/* NODE is to grow to SIZE: zeroes what its last unit would show then. */
+int img_io_clear_tail (struct img_node *node, uint64_t size, struct img_error *err);
 /* The driver has made NODE larger, from BEFORE bytes on: zeroes what must not show there. */
 int img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
                          struct img_error *err);

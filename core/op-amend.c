@@ -37,6 +37,9 @@ amend (struct img_node *node, const char *options, unsigned flags, struct img_pr
   if (img_opts_parse (opts, options, NULL, err) < 0 ||
       img_opts_check (opts, driver->amend_opts, driver->name, err) < 0)
     return -1;
+  if (img_opts_get (opts, "size")
+      && img_io_clear_tail (node, img_opts_number (opts, "size"), err) < 0)
+    return -1;
   a.opts = opts;
   a.progress = progress;
   a.progress_arg = p;

@@ -97,7 +97,7 @@ judge_version (struct qcow2 *q, const struct wish *wish, struct img_error *err)
 }
 
 static int
-judge_size (const struct qcow2 *q, const struct wish *wish, struct img_error *err)
+judge_size (struct qcow2 *q, const struct wish *wish, struct img_error *err)
 {
   uint32_t version = img_max (wish->version, q->h.version); /* on the way down it comes first */
   return wish->size == q->h.size ? 0 : qcow2_resize_judge (q, wish->size, version, err);

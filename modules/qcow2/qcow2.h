@@ -399,7 +399,7 @@ int qcow2_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigne
                 struct img_error *err);
 int qcow2_discard (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
 /* Can the disk get SIZE bytes, once the image is of VERSION? */
-int qcow2_resize_judge (const struct qcow2 *q, uint64_t size, uint32_t version,
+int qcow2_resize_judge (struct qcow2 *q, uint64_t size, uint32_t version,
                         struct img_error *err);
 int qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                   struct img_error *err);

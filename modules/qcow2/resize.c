@@ -2,9 +2,11 @@
 /* resize.c - makes the guest disk larger; smaller is shrink.c's.
  *
  * Everything changed so far is written out first; then the L1 table, longer or moved, then the
- * header: each step leaves an image.  The core zeroes what the new part would show of the old
- * last cluster or of a longer backing image.  Refuses: version 2 images with snapshots (their
- * entries do not say how large the disk was), disks that would grow over VM state.
+ * header: each step leaves an image.  The core has zeroed what the new part would show of the old
+ * last cluster.  What it would show of a longer backing image is hidden behind the end of the old
+ * disk, under an L1 table that is long enough, before the header says the new size.  Refuses:
+ * version 2 images with snapshots (their entries do not say how large the disk was), disks that
+ * would grow over VM state.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -90,22 +92,6 @@ grow_tables (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uint3
   return -1;
 }
 
-static int
-grow (struct qcow2 *q, uint64_t size, struct img_error *err)
-{
-  uint64_t need = img_div_up (size, 1ull << (q->cluster_bits + q->l2_bits));
-  struct qcow2_bitmap_edit e;
-  enum qcow2_edit_end how = QCOW2_EDIT_UNDONE;
-  int r = qcow2_bitmap_edit_begin (q, &e, err);
-  struct qcow2_header h = q->h;
-  if (r == 0)
-    r = qcow2_bitmap_edit_resize (&e, size, &h, err);
-  if (r == 0)
-    r = grow_tables (q, &h, size, (uint32_t) img_max (need, q->l1_size), &how, err);
-  qcow2_bitmap_edit_end (&e, r == 0 ? QCOW2_EDIT_DONE : how);
-  return r;
-}
-
 /* ---- preallocation ---- */
 
 /* Space and contents of N fresh clusters at HOST in the file. */
@@ -167,20 +153,76 @@ preallocate_run (struct qcow2 *q, uint64_t *guest, uint64_t end, enum img_preall
 }
 
 static int
-preallocate (struct qcow2 *q, uint64_t from, enum img_prealloc prealloc, struct img_error *err)
+preallocate (struct qcow2 *q, uint64_t from, uint64_t to, enum img_prealloc prealloc,
+             struct img_error *err)
 {
-  uint64_t mask = q->cluster_size - 1;
-  uint64_t guest = (from + mask) & ~mask, end = (q->h.size + mask) & ~mask;
+  uint64_t mask = q->cluster_size - 1, guest = (from + mask) & ~mask, end = (to + mask) & ~mask;
   while (guest < end)
     if (preallocate_run (q, &guest, end, prealloc, err) < 0)
       return -1;
   return 0;
 }
 
+/* ---- a longer backing image ---- */
+
+/* Whether anything is there under L1 entry INDEX, behind the end of the disk, but what hides a
+ * backing image: 1, 0; -1. */
+static int
+is_taken (struct qcow2 *q, uint64_t index, struct img_error *err)
+{
+  uint64_t guest = index << (q->cluster_bits + q->l2_bits);
+  for (uint64_t k = 0; k < 1ull << (q->l2_bits - q->slice_bits); k++) {
+    struct qcow2_table *t;
+    uint64_t found = 0;
+    if (qcow2_l2_get (q, guest + (k << (q->slice_bits + q->cluster_bits)), 0, &t, err) < 0)
+      return -1;
+    for (uint32_t i = 0; t && i < 1u << q->slice_bits; i++)
+      found |= be64_get (qcow2_entry_at (q, t, i)) & ~QCOW2_ZERO;
+    if (t)
+      qcow2_cache_put (q->l2_cache, t);
+    if (found)
+      return 1;
+  }
+  return 0;
+}
+
+/* Version 2 has no entries for that: zeroes are written. */
+static int
+hide (struct qcow2 *q, uint64_t from, uint64_t end, struct img_error *err)
+{
+  return q->h.version < 3 ? preallocate (q, from, end, IMG_PREALLOC_OFF, err)
+                          : qcow2_hide (q, from, end, err);
+}
+
 /* ---- the callback ---- */
 
+/* BACKING: how long the backing image is. */
+static int
+grow (struct qcow2 *q, uint64_t size, uint64_t backing, struct img_error *err)
+{
+  uint64_t need = img_div_up (size, 1ull << (q->cluster_bits + q->l2_bits));
+  uint64_t shown = img_div_up (q->h.size, q->cluster_size) << q->cluster_bits;
+  struct qcow2_bitmap_edit e;
+  enum qcow2_edit_end how = QCOW2_EDIT_UNDONE;
+  backing = img_min (img_div_up (backing, q->cluster_size) << q->cluster_bits, size);
+  int r = qcow2_bitmap_edit_begin (q, &e, err);
+  struct qcow2_header h = q->h;
+  if (r == 0)
+    r = qcow2_bitmap_edit_resize (&e, size, &h, err);
+  if (r == 0 && shown < backing)
+    r = grow_tables (q, &q->h, q->h.size, (uint32_t) img_max (need, q->l1_size), &how, err);
+  if (r == 0 && shown < backing)
+    r = hide (q, shown, backing, err);
+  if (r < 0)
+    how = QCOW2_EDIT_UNDONE;
+  else
+    r = grow_tables (q, &h, size, (uint32_t) img_max (need, q->l1_size), &how, err);
+  qcow2_bitmap_edit_end (&e, r == 0 ? QCOW2_EDIT_DONE : how);
+  return r;
+}
+
 int
-qcow2_resize_judge (const struct qcow2 *q, uint64_t size, uint32_t version, struct img_error *err)
+qcow2_resize_judge (struct qcow2 *q, uint64_t size, uint32_t version, struct img_error *err)
 {
   unsigned bits = q->cluster_bits + q->l2_bits;
   uint64_t old = img_div_up (q->h.size, 1ull << bits), need = img_div_up (size, 1ull << bits);
@@ -191,10 +233,13 @@ qcow2_resize_judge (const struct qcow2 *q, uint64_t size, uint32_t version, stru
   if (need > QCOW2_MAX_L1_BYTES / 8)
     return img_error_set (err, EFBIG, _("The image size is too large for file format 'qcow2'"
                                         " (try using a larger cluster size)"));
-  for (uint64_t i = old; i < need && i < q->l1_size; i++)
-    if (q->l1[i] != 0)
-      return img_error_set (err, ENOTSUP, _("the state of a virtual machine is kept where the disk"
-                                            " would grow"));
+  for (uint64_t i = old; i < need && i < q->l1_size; i++) {
+    int taken = q->l1[i] & QCOW2_OFFSET_MASK ? is_taken (q, i, err) : 0;
+    if (taken)
+      return taken < 0 ? -1 : img_error_set (err, ENOTSUP,
+                                             _("the state of a virtual machine is kept where the"
+                                               " disk would grow"));
+  }
   return 0;
 }
 
@@ -252,11 +297,12 @@ qcow2_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, 
   if (grow_data (q, size, prealloc, err) < 0)
     return -1;
   pthread_rwlock_wrlock (&q->lock);
-  int r = grow (q, size, err);
+  struct img_node *below = img_backing (node);
+  int r = grow (q, size, below ? img_size (below) : 0, err);
   if (r == 0)
     img_node_set_size (node, size);
   if (r == 0 && (prealloc != IMG_PREALLOC_OFF || q->raw_data))
-    r = preallocate (q, old, prealloc, err);
+    r = preallocate (q, old, q->h.size, prealloc, err);
   pthread_rwlock_unlock (&q->lock);
   return r;
 }

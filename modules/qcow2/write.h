@@ -133,6 +133,12 @@ int qcow2_l1_write (struct qcow2 *q, struct img_error *err);
 int qcow2_judge_host (struct qcow2 *q, uint64_t guest, uint64_t host, uint64_t length,
                       struct img_error *err);
 
+/* ---- zero.c ---- */
+
+/* Under the lock, in version 3: all clusters from OFFSET to END read as zero whatever stands below,
+ * behind the end of the disk too. */
+int qcow2_hide (struct qcow2 *q, uint64_t offset, uint64_t end, struct img_error *err);
+
 /* ---- write-sub.c ---- */
 
 /* The cluster that holds GUEST gets a host cluster of its own without a change of what it reads

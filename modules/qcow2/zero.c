@@ -219,6 +219,12 @@ clear (struct qcow2 *q, struct change ch, unsigned flags, struct img_error *err)
 }
 
 int
+qcow2_hide (struct qcow2 *q, uint64_t offset, uint64_t end, struct img_error *err)
+{
+  return change_range (q, &(struct change) { ZERO_PIN, offset, end }, err);
+}
+
+int
 qcow2_zero (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
             struct img_error *err)
 {

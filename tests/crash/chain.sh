@@ -35,3 +35,11 @@ for format in raw qcow2; do
 done
 crash "rebase onto nothing" "img-rebase -b '' t.qcow2" t.qcow2 view.raw
 crash "rebase onto another" "img-rebase -b other.qcow2 -F qcow2 t.qcow2" t.qcow2 view.raw
+
+# The base grows, and a longer image is below it.
+head -c 1M /dev/urandom >below.raw
+img-create -q -f qcow2 -o cluster_size=4k -b below.raw -F raw base.qcow2 600k &&
+  img-create -q -f qcow2 -b base.qcow2 -F qcow2 t.qcow2 1M &&
+  img-dd if=view.raw of=t.qcow2 conv=notrunc bs=4k skip=80 seek=180 count=10 2>/dev/null &&
+  img-convert -O raw t.qcow2 view.raw || exit 99
+crash "commit into a shorter image" 'img-commit t.qcow2' t.qcow2 view.raw

@@ -30,3 +30,13 @@ done
 head -c 1536000 /dev/urandom >old.raw && head -c 40000 old.raw >short.raw
 img-convert -O qcow2 -o cluster_size=512 old.raw t.qcow2 || exit 99
 crash "shrink by much" 'img-resize -q --shrink t.qcow2 40000' t.qcow2 old.raw short.raw after
+
+# What is in the last cluster behind the end of a disk, or in a longer backing file, is not shown.
+head -c 700k old.raw >large.raw && truncate -s 3M large.raw
+for opts in cluster_size=4k cluster_size=64k,extended_l2=on cluster_size=512 compat=0.10,cluster_size=16k; do
+  head -c 701k old.raw >first.raw && img-convert -O qcow2 -o "$opts" first.raw t.qcow2 &&
+    img-resize -q --shrink t.qcow2 700k && head -c 700k old.raw >short.raw || exit 99
+  crash "grow over old bytes, $opts" 'img-resize -q t.qcow2 3M' t.qcow2 short.raw large.raw
+  img-create -q -f qcow2 -o "$opts" -b old.raw -F raw t.qcow2 700k || exit 99
+  crash "grow over a backing file, $opts" 'img-resize -q t.qcow2 3M' t.qcow2 short.raw large.raw
+done
