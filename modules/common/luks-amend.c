@@ -4,6 +4,7 @@
  * Owns: which slots a request means, and the order of writing: a new slot's key material is on disk
  * before the header says that it counts; a slot to be erased is out of the header after its
  * material is gone, so that an interruption leaves nothing that opens with the old passphrase.
+ * While the only slot in use is written over another one has the new passphrase: one always opens.
  * Refuses, unless forced: the erasure of the last slot, writing over one that is in use. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,6 +97,31 @@ find_key (const struct change *c, const char *secret, uint8_t *key, struct img_e
   return rc;
 }
 
+static int
+flush (const struct change *c, struct img_error *err)
+{
+  return c->io->flush ? c->io->flush (c->io->arg, err) : 0;
+}
+
+static unsigned
+active_slots (const struct luks *l)
+{
+  unsigned slots = 0;
+
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    slots |= l->slots[i].active ? 1u << i : 0;
+  return slots;
+}
+
+static int
+wipe_slots (const struct change *c, unsigned slots, struct img_error *err)
+{
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if ((slots & 1u << i) && luks_wipe_slot (c->l, i, c->io, err) < 0)
+      return -1;
+  return flush (c, err) < 0 ? -1 : luks_write (c->l, c->io, err);
+}
+
 /* The header with slot I inactive goes out first where it was in use: half of two key materials
  * opens with neither passphrase, and nothing may claim that it does. */
 static int
@@ -108,15 +134,24 @@ write_slot (const struct change *c, unsigned i, const uint8_t *key, const uint8_
     return -1;
   if (c->l->slots[i].active) {
     c->l->slots[i].active = false;
-    if (luks_write (c->l, c->io, err) < 0 ||
-        (c->io->flush && c->io->flush (c->io->arg, err) < 0))
+    if (luks_write (c->l, c->io, err) < 0 || flush (c, err) < 0)
       return -1;
   }
-  if (luks_fill_slot (c->l, i, c->io, pass, n, key, iterations, err) < 0)
-    return -1;
-  if (c->io->flush && c->io->flush (c->io->arg, err) < 0)
+  if (luks_fill_slot (c->l, i, c->io, pass, n, key, iterations, err) < 0 || flush (c, err) < 0)
     return -1;
   return luks_write (c->l, c->io, err);
+}
+
+static int
+write_only_slot (const struct change *c, unsigned i, const uint8_t *key, const uint8_t *pass,
+                 size_t n, struct img_error *err)
+{
+  unsigned other = (i + 1) % LUKS_SLOTS;
+
+  if (write_slot (c, other, key, pass, n, err) < 0 || flush (c, err) < 0
+      || write_slot (c, i, key, pass, n, err) < 0 || flush (c, err) < 0)
+    return -1;
+  return wipe_slots (c, 1u << other, err);
 }
 
 static int
@@ -138,7 +173,8 @@ add (const struct change *c, const char *secret, struct img_error *err)
   if (rc == 0)
     rc = img_node_secret (c->node, c->new_secret, &pass, &n, err);
   if (rc == 0) {
-    rc = write_slot (c, (unsigned) slot, key, pass, n, err);
+    rc = (active_slots (c->l) == 1u << slot ? write_only_slot : write_slot) (
+      c, (unsigned) slot, key, pass, n, err);
     img_secret_free (pass, n);
   }
   explicit_bzero (key, sizeof key);
@@ -161,16 +197,6 @@ matching (const struct change *c, int only, unsigned *slots, struct img_error *e
   explicit_bzero (key, sizeof key);
   img_secret_free (pass, n);
   return rc < 0 ? -1 : 0;
-}
-
-static unsigned
-active_slots (const struct luks *l)
-{
-  unsigned slots = 0;
-
-  for (unsigned i = 0; i < LUKS_SLOTS; i++)
-    slots |= l->slots[i].active ? 1u << i : 0;
-  return slots;
 }
 
 static int
@@ -209,12 +235,7 @@ erase (const struct change *c, struct img_error *err)
 
   if (select_slots (c, &slots, err) < 0)
     return -1;
-  for (unsigned i = 0; i < LUKS_SLOTS; i++)
-    if ((slots & 1u << i) && luks_wipe_slot (c->l, i, c->io, err) < 0)
-      return -1;
-  if (c->io->flush && c->io->flush (c->io->arg, err) < 0)
-    return -1;
-  return luks_write (c->l, c->io, err);
+  return wipe_slots (c, slots, err);
 }
 
 int
@@ -227,7 +248,5 @@ luks_amend (struct luks *l, const struct luks_io *io, struct img_node *node, con
   if (parse_change (&c, amend, prefix, err) < 0)
     return -1;
   rc = strcmp (c.state, "active") == 0 ? add (&c, secret, err) : erase (&c, err);
-  if (rc == 0 && io->flush)
-    rc = io->flush (io->arg, err);
-  return rc;
+  return rc < 0 ? -1 : flush (&c, err);
 }

@@ -8,7 +8,8 @@
 # the states that a power cut may leave.  Then it is killed at random moments.  In every case the
 # check of IMAGE finds leaks at most, and IMAGE reads like one of the raw files VIEW (names in
 # start/ as well; `after` is what IMAGE reads as after the command).  OPTION: -m, -w, -W IMAGE, -l NAME=VIEW,
-# -L NAME=VIEW, -b NAME=VIEW, -h SHADOW (then it is not killed), -O OBJECT of replay.c.
+# -L NAME=VIEW, -b NAME=VIEW, -h SHADOW (then it is not killed), -a NAME, -u N=NAME,
+# -O OBJECT of replay.c.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 
 record=$top_builddir/tests/crash/record.so
@@ -38,7 +39,7 @@ crash () {
       -W) crash_options="$crash_options -W $tmp/log/$2" && shift ;;
       -m | -w) crash_options="$crash_options $1" ;;
       -b | -l | -L) crash_options="$crash_options $1 ${2%%=*}=$tmp/start/${2#*=}" && shift ;;
-      -h | -O) crash_options="$crash_options $1 $2" && shift ;;
+      -h | -O | -a | -u) crash_options="$crash_options $1 $2" && shift ;;
       *) break ;;
     esac
     shift

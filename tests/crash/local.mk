@@ -6,6 +6,7 @@ crash_tests += %D%/amend.sh
 crash_tests += %D%/bitmap.sh
 crash_tests += %D%/encrypted.sh
 crash_tests += %D%/in-place.sh
+crash_tests += %D%/luks.sh
 crash_tests += %D%/ops.sh
 crash_tests += %D%/repair.sh
 crash_tests += %D%/resize.sh

@@ -23,6 +23,9 @@
  *   -h SHADOW       LOG has the writes into this raw file, too: each after the same change of
  *                   IMAGE, and a flush of it after one of IMAGE; each byte reads as it was at the
  *                   last flush or was written since; no VIEW is needed
+ *   -a NAME         where IMAGE does not open for its passphrase, NAME must
+ *   -u N=NAME       of a LUKS image, while key slot N is in use, NAME opens, which has its
+ *                   passphrase; when it is no longer, its key material is not there any more
  *   -O OBJECT       --object for all that is opened; IMAGE may be a json: name */
 #include <config.h>
 
@@ -178,6 +181,8 @@ add_file (const struct change *c)
   f->full = load (run.start, f->name);
   f->durable = load (run.start, f->name);
   f->shown = load (run.start, f->name);
+  if (run.n_files == 0)
+    run.at_start = load (run.start, f->name);
   if (run.shadow && strcmp (f->name, run.shadow) == 0)
     run.shadow_file = (int) run.n_files;
   run.n_files++;
@@ -262,6 +267,18 @@ add_object (const char *text)
     die ("%s", err.message);
 }
 
+/* TEXT is N=NAME. */
+static void
+set_slot (const char *text)
+{
+  char *end;
+
+  run.slot = (unsigned) strtoul (text, &end, 10);
+  if (run.slot > 7 || *end != '=')
+    die ("strange key slot");
+  run.by_slot = end + 1;
+}
+
 static void
 take_option (int c)
 {
@@ -276,6 +293,8 @@ take_option (int c)
   case 'L': add_named (run.snapshots, &run.n_snapshots, optarg, false); break;
   case 'b': add_named (run.bitmaps, &run.n_bitmaps, optarg, false); break;
   case 'h': run.shadow = optarg; break;
+  case 'a': run.other = optarg; break;
+  case 'u': set_slot (optarg); break;
   case 'O': add_object (optarg); break;
   default: exit (99);
   }
@@ -287,7 +306,7 @@ main (int argc, char **argv)
   char wrong[4096];
   int c;
 
-  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:b:h:O:")) != -1)
+  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:b:h:a:u:O:")) != -1)
     take_option (c);
   argv += optind + (run.killed ? -1 : 0); /* there is no LOG */
   argc -= optind + (run.killed ? -1 : 0);

@@ -39,6 +39,10 @@ struct run {
   struct file files[FILES];
   unsigned n_files;
   const char *start, *image, *shadow, *repaired;
+  const char *other;     /* opened instead of the image where that wants another passphrase */
+  const char *by_slot;   /* opened with the passphrase of ... */
+  unsigned slot;         /* ... this key slot of the first file */
+  struct state at_start; /* that file */
   int shadow_file; /* its number, -1: not yet known */
   struct state views[MANY];
   struct snapshot snapshots[MANY], bitmaps[MANY];
