@@ -23,3 +23,13 @@ rm -f t.qcow2
 qemu-img create -q -f qcow2 -o cluster_size=512 t.qcow2 1M &&
   qemu-io -c 'write -P 3 100k 900k' t.qcow2 >/dev/null || exit 99
 crash "refcount_bits=64 of small clusters" 'img-amend -o refcount_bits=64 t.qcow2' t.qcow2 after
+
+# The data are in another file, where all is discarded first.
+truncate -s 1M zero.raw
+for raw in off on; do
+  rm -f t.qcow2 && img-convert -O qcow2 -o "data_file=t.data,data_file_raw=$raw" old.raw t.qcow2 || exit 99
+  cp t.data moved.data
+  crash "data_file, raw $raw" 'img-amend -o data_file=moved.data t.qcow2' t.qcow2 after
+  crash "data_file_raw=off, raw $raw" 'img-amend -o data_file_raw=off,lazy_refcounts=on t.qcow2' t.qcow2 after
+  crash "write, raw $raw" -m 'img-convert -t writeback -n -O qcow2 s.raw t.qcow2' t.qcow2 old.raw s.raw zero.raw
+done

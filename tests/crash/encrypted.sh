@@ -13,6 +13,11 @@ head -c 200000 /dev/urandom >old.raw && truncate -s 400k old.raw
 head -c 100000 /dev/urandom >new.raw && truncate -s 400k new.raw
 cp old.raw large.raw && truncate -s 1M large.raw && head -c 100k old.raw >short.raw
 for opts in encrypt.format=aes,cluster_size=4k encrypt.format=luks,encrypt.iter-time=10,cluster_size=16k; do
+  img-create -q --object "$k" -f qcow2 -o "$opts,encrypt.key-secret=k" -b new.raw -F raw t.qcow2 &&
+    img-dd --object "$k" --image-opts if=file.filename=old.raw of="$target" conv=notrunc bs=7k skip=9 seek=9 count=12 2>/dev/null &&
+    img-convert --object "$k" -O raw --image-opts "$target" view.raw || exit 99
+  crash "commit, $opts" -O "$k" "img-commit --object $k --image-opts $target" "$json" view.raw
+  crash "rebase, $opts" -O "$k" "img-rebase --object $k --image-opts -b '' $target" "$json" view.raw
   img-convert --object "$k" -O qcow2 -o "$opts,encrypt.key-secret=k" old.raw t.qcow2 &&
     img-snapshot -c s t.qcow2 && cp old.raw s.raw || exit 99
   crash "write, $opts" -m -O "$k" \
@@ -24,4 +29,8 @@ for opts in encrypt.format=aes,cluster_size=4k encrypt.format=luks,encrypt.iter-
 done
 crash "another passphrase" -O "$k" \
   "img-amend --object $k --object $n --image-opts -o encrypt.state=active,encrypt.new-secret=n,encrypt.iter-time=10 $target" \
+  "$json" old.raw
+crash "another passphrase over the only one" -O "$k" -O "$n" \
+  -a 'json:{"driver":"qcow2","encrypt.key-secret":"n","file":{"driver":"file","filename":"t.qcow2"}}' \
+  "img-amend --force --object $k --object $n --image-opts -o encrypt.state=active,encrypt.keyslot=0,encrypt.new-secret=n,encrypt.iter-time=10 $target" \
   "$json" old.raw

@@ -7,12 +7,15 @@ plan
 head -c 300000 /dev/urandom >old.raw && truncate -s 1M old.raw
 head -c 150000 /dev/urandom >new.raw && truncate -s 700k new.raw
 head -c 100000 /dev/urandom >>new.raw && truncate -s 1M new.raw
+truncate -s 1M zero.raw # of what is written over some may be discarded first
 for opts in cluster_size=4k cluster_size=64k,refcount_bits=64 cluster_size=16k,extended_l2=on \
   cluster_size=4k,lazy_refcounts=on compat=0.10,cluster_size=512; do
   img-convert -O qcow2 -o "$opts" old.raw t.qcow2 || exit 99
   crash "write $opts" -m 'img-convert -t writeback -n -O qcow2 new.raw t.qcow2' t.qcow2 old.raw new.raw
   img-convert -c -O qcow2 -o "$opts" old.raw t.qcow2 || exit 99
   crash "write over compressed $opts" -m 'img-convert -t writeback -n -c -O qcow2 new.raw t.qcow2' t.qcow2 old.raw new.raw
+  crash "dd over compressed $opts" -m 'img-dd if=new.raw of=t.qcow2 bs=33k skip=1 seek=1 conv=notrunc,fsync' \
+    t.qcow2 old.raw new.raw zero.raw
 done
 
 # A snapshot has all clusters and tables: they are copied first.

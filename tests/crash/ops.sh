@@ -38,3 +38,5 @@ head -c 200000 /dev/urandom >new.raw && truncate -s 600k new.raw
 truncate -s 600k zero.raw # all is discarded first
 crash "convert -n into vdi" -m 'img-convert -t writeback -n -O vdi new.raw t.vdi' t.vdi old.raw \
   new.raw zero.raw
+cp old.raw large.raw && truncate -s 1500k large.raw
+crash "vdi grows" 'img-resize -q -f vdi t.vdi 1500k' t.vdi old.raw large.raw
