@@ -12,10 +12,11 @@ target=driver=qcow2,encrypt.key-secret=k,file.filename=t.qcow2
 head -c 200000 /dev/urandom >old.raw && truncate -s 400k old.raw
 head -c 100000 /dev/urandom >new.raw && truncate -s 400k new.raw
 cp old.raw large.raw && truncate -s 1M large.raw && head -c 100k old.raw >short.raw
+cp new.raw view.raw && dd if=old.raw of=view.raw bs=1k skip=50 seek=50 count=80 conv=notrunc 2>/dev/null
 for opts in encrypt.format=aes,cluster_size=4k encrypt.format=luks,encrypt.iter-time=10,cluster_size=16k; do
-  img-create -q --object "$k" -f qcow2 -o "$opts,encrypt.key-secret=k" -b new.raw -F raw t.qcow2 &&
-    img-dd --object "$k" --image-opts if=file.filename=old.raw of="$target" conv=notrunc bs=7k skip=9 seek=9 count=12 2>/dev/null &&
-    img-convert --object "$k" -O raw --image-opts "$target" view.raw || exit 99
+  # only what differs is in the image
+  img-create -q --object "$k" -f qcow2 -o "$opts,encrypt.key-secret=k" -b view.raw -F raw t.qcow2 &&
+    img-rebase --object "$k" --image-opts -b new.raw -F raw "$target" || exit 99
   crash "commit, $opts" -O "$k" "img-commit --object $k --image-opts $target" "$json" view.raw
   crash "rebase, $opts" -O "$k" "img-rebase --object $k --image-opts -b '' $target" "$json" view.raw
   img-convert --object "$k" -O qcow2 -o "$opts,encrypt.key-secret=k" old.raw t.qcow2 &&
