@@ -150,6 +150,8 @@ choose_place (struct img_target *t, struct img_error *err)
   if (t->final == NULL)
     return -1;
   there = stat (t->final, &st) == 0;
+  if (!there && errno == EIO)
+    return img_error_errno (err, EIO, "%s", t->final);
   t->made = !there;
   if (there && !S_ISREG (st.st_mode))
     return 0;

@@ -102,6 +102,8 @@ open_target (struct job *j, uint64_t size, struct img_error *err)
   if (rc != 0)
     return rc < 0 ? -1 : 0;
   there = stat (a->out, &st) == 0;
+  if (!there && errno == EIO) /* or what stands there would be replaced */
+    return img_error_errno (err, EIO, "%s", a->out);
   if (there && (a->flags & DD_EXCL))
     return img_error_errno (err, EEXIST, "%s", a->out);
   if (!there && (a->flags & DD_NOCREAT))

@@ -35,12 +35,14 @@ file_lock_byte (int fd, short type, off_t byte)
   return fcntl (fd, F_OFD_SETLK, &fl);
 }
 
-/* Does anybody else hold a lock there? */
-static bool
-file_byte_held (int fd, off_t byte)
+/* Does anybody else hold a lock there?  -1: error. */
+static int
+file_byte_held (int fd, off_t byte, struct img_error *err)
 {
   struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-  return fcntl (fd, F_OFD_GETLK, &fl) < 0 || fl.l_type != F_UNLCK;
+  if (fcntl (fd, F_OFD_GETLK, &fl) < 0)
+    return img_error_errno (err, errno, _("Failed to lock byte %d"), (int) byte);
+  return fl.l_type != F_UNLCK;
 }
 
 static void
@@ -67,12 +69,20 @@ file_lock_bytes (int fd, unsigned mask, off_t base, struct img_error *err)
 static int
 file_lock_conflict (int fd, struct file_locks want, struct img_error *err)
 {
-  for (int i = 0; i < FILE_LOCK_BITS; i++)
-    if ((want.perm & 1u << i) && file_byte_held (fd, FILE_LOCK_UNSHARED + i))
-      return img_error_set (err, EAGAIN, _("Failed to get \"%s\" lock"), file_perm_names[i]);
-  for (int i = 0; i < FILE_LOCK_BITS; i++)
-    if ((want.unshared & 1u << i) && file_byte_held (fd, FILE_LOCK_PERM + i))
-      return img_error_set (err, EAGAIN, _("Failed to get shared \"%s\" lock"), file_perm_names[i]);
+  for (int i = 0, held; i < FILE_LOCK_BITS; i++) {
+    if (!(want.perm & 1u << i))
+      continue;
+    if ((held = file_byte_held (fd, FILE_LOCK_UNSHARED + i, err)) != 0)
+      return held < 0 ? -1 : img_error_set (err, EAGAIN, _("Failed to get \"%s\" lock"),
+                                            file_perm_names[i]);
+  }
+  for (int i = 0, held; i < FILE_LOCK_BITS; i++) {
+    if (!(want.unshared & 1u << i))
+      continue;
+    if ((held = file_byte_held (fd, FILE_LOCK_PERM + i, err)) != 0)
+      return held < 0 ? -1 : img_error_set (err, EAGAIN, _("Failed to get shared \"%s\" lock"),
+                                            file_perm_names[i]);
+  }
   return 0;
 }
 

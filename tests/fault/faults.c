@@ -4,9 +4,10 @@
  *   FAULT=KIND:N:WHAT[+]   the Nth call of KIND, with a + every one from then on
  *   FAULT_LOG=FILE         gets one byte for each call that was made to fail
  *
- * KIND: open read write flush truncate allocate seek copy rename.  WHAT: an error (EIO ENOSPC
- * EINTR ENOTSUP EACCES), SHORT (half of what was asked for) or EOF (nothing).  Only files that
- * were opened by a relative name count: what a test works on, not the program's own modules.
+ * KIND: open read write flush truncate allocate seek copy rename stat lock ioctl.  WHAT: an error
+ * (EIO ENOSPC EINTR ENOTSUP EACCES ENOLCK), SHORT (half of what was asked for) or EOF (nothing).
+ * Only files that were opened or named by a relative name count: what a test works on, not the
+ * program's own modules.
  * Calls are counted over all threads.  For 64-bit Linux: the calls go to the kernel directly. */
 #define _GNU_SOURCE 1
 #undef _FORTIFY_SOURCE
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,7 +33,7 @@ enum { SHORT = -1, ENDS = -2 };
 
 static const struct { const char *name; int code; } whats[] = {
   { "EIO", EIO },         { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "ENOTSUP", EOPNOTSUPP },
-  { "EACCES", EACCES },   { "SHORT", SHORT },   { "EOF", ENDS },
+  { "EACCES", EACCES },   { "SHORT", SHORT },   { "EOF", ENDS },      { "ENOLCK", ENOLCK },
 };
 
 static atomic_bool watched[FDS];
@@ -242,6 +244,48 @@ rename (const char *from, const char *to)
   if (strikes ("rename"))
     return fail ();
   return (int) syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* ---- facts and locks ---- */
+
+int
+fstat (int fd, struct stat *st)
+{
+  return strikes_fd ("stat", fd) ? fail ()
+                                 : (int) syscall (SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+}
+
+#define STAT(name, flags)                                                         \
+  int name (const char *path, struct stat *st)                                    \
+  {                                                                               \
+    if (path[0] != '/' && strikes ("stat"))                                       \
+      return fail ();                                                             \
+    return (int) syscall (SYS_newfstatat, AT_FDCWD, path, st, flags);             \
+  }
+STAT (stat, 0)
+STAT (lstat, AT_SYMLINK_NOFOLLOW)
+
+/* Asking for flags of the descriptor has no reason to fail. */
+int
+fcntl (int fd, int command, ...)
+{
+  va_list ap;
+  va_start (ap, command);
+  void *arg = va_arg (ap, void *);
+  va_end (ap);
+  if ((command == F_OFD_SETLK || command == F_OFD_GETLK) && strikes_fd ("lock", fd))
+    return fail ();
+  return (int) syscall (SYS_fcntl, fd, command, arg);
+}
+
+int
+ioctl (int fd, unsigned long request, ...)
+{
+  va_list ap;
+  va_start (ap, request);
+  void *arg = va_arg (ap, void *);
+  va_end (ap);
+  return strikes_fd ("ioctl", fd) ? fail () : (int) syscall (SYS_ioctl, fd, request, arg);
 }
 
 #endif

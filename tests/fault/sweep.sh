@@ -32,6 +32,9 @@ allocate EIO ENOSPC+ ENOTSUP
 seek EIO
 copy EIO ENOTSUP SHORT
 rename EIO
+stat EIO
+lock EIO EACCES ENOLCK
+ioctl EIO ENOTSUP
 END
 }
 
