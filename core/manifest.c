@@ -77,6 +77,10 @@ img_manifest_read (int dirfd, const char *dir, const char *name)
   m = manifest_new (dir, name, rc == 0 ? buf : "");
   if (m && rc == 0)
     rc = img_manifest_parse (m, m->text + strlen (name) + 1, &err);
+  if (m && rc < 0 && err.code == ENOMEM) { /* nothing is wrong with it */
+    img_manifest_free (m);
+    return NULL;
+  }
   if (m && rc < 0)
     img_manifest_break (m, &err);
   return m;

@@ -275,14 +275,8 @@ img_target_node (struct img_target *target)
 }
 
 static int
-sync_folder (const char *path, struct img_error *err)
+sync_folder (const char *folder, struct img_error *err)
 {
-  const char *slash = strrchr (path, '/');
-  IMG_CLEANUP (free) char *folder = slash ? strndup (path, (size_t) (slash + 1 - path))
-                                          : strdup (".");
-
-  if (folder == NULL)
-    return img_error_errno (err, ENOMEM, "%s", path);
   IMG_CLEANUP (close) int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   /* Some file systems cannot sync folders, and a folder may not be readable. */
   if (fd >= 0 && fsync (fd) < 0 && errno == EIO)
@@ -295,9 +289,14 @@ publish (struct img_target *t, struct img_error *err)
 {
   if (t->temporary == NULL)
     return 0;
+  const char *slash = strrchr (t->final, '/');
+  IMG_CLEANUP (free) char *folder = slash ? strndup (t->final, (size_t) (slash + 1 - t->final))
+                                          : strdup (".");
+  if (folder == NULL)
+    return img_error_errno (err, ENOMEM, "%s", t->name);
   if (rename (t->temporary, t->final) < 0)
     return img_error_errno (err, errno, _("%s: cannot rename %s"), t->name, t->temporary);
-  if (t->sync && sync_folder (t->final, err) < 0)
+  if (t->sync && sync_folder (folder, err) < 0)
     return img_error_name (t->name, err);
   return 0;
 }

@@ -215,5 +215,6 @@ main (int argc, char **argv)
   };
   struct args args = { .strict = false };
 
+  tool_set_no_memory (EXIT_READ);
   return tool_main (argc, argv, &command, &args);
 }

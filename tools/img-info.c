@@ -62,6 +62,8 @@ collect (const char *name, bool chain, const struct img_open_params *params,
   if (one) {
     all = img_value_array ();
     img_value_take (all, NULL, one);
+    if (!img_value_ok (all))
+      tool_no_memory ();
   }
   img_close (node, &ignored);
   return all;

@@ -4,10 +4,11 @@
  *   FAULT=KIND:N:WHAT[+]   the Nth call of KIND, with a + every one from then on
  *   FAULT_LOG=FILE         gets one byte for each call that was made to fail
  *
- * KIND: open read write flush truncate allocate seek copy rename stat lock ioctl.  WHAT: an error
- * (EIO ENOSPC EINTR ENOTSUP EACCES ENOLCK), SHORT (half of what was asked for) or EOF (nothing).
- * Only files that were opened or named by a relative name count: what a test works on, not the
- * program's own modules.
+ * KIND: open read write flush truncate allocate seek copy rename stat lock ioctl recv send.
+ * WHAT: an error (EIO ENOSPC EINTR ENOTSUP EACCES ENOLCK ECONNRESET), SHORT (half of what was asked
+ * for) or EOF (nothing).
+ * recv and send: on any socket, whose connection is gone then.  Else only files count that were
+ * opened or named by a relative name: what a test works on, not the program's own modules.
  * Calls are counted over all threads.  For 64-bit Linux: the calls go to the kernel directly. */
 #define _GNU_SOURCE 1
 #undef _FORTIFY_SOURCE
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -34,6 +36,7 @@ enum { SHORT = -1, ENDS = -2 };
 static const struct { const char *name; int code; } whats[] = {
   { "EIO", EIO },         { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "ENOTSUP", EOPNOTSUPP },
   { "EACCES", EACCES },   { "SHORT", SHORT },   { "EOF", ENDS },      { "ENOLCK", ENOLCK },
+  { "ECONNRESET", ECONNRESET },
 };
 
 static atomic_bool watched[FDS];
@@ -244,6 +247,32 @@ rename (const char *from, const char *to)
   if (strikes ("rename"))
     return fail ();
   return (int) syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* ---- connections ---- */
+
+/* How the transfer of N bytes goes, as cut; what breaks stays broken. */
+static ssize_t
+cut_socket (int fd, size_t n)
+{
+  ssize_t r = cut (n);
+  if (r <= 0)
+    syscall (SYS_shutdown, fd, SHUT_RDWR);
+  return r;
+}
+
+ssize_t
+recv (int fd, void *buf, size_t n, int flags)
+{
+  ssize_t r = strikes ("recv") ? cut_socket (fd, n) : (ssize_t) n;
+  return r <= 0 ? r : syscall (SYS_recvfrom, fd, buf, (size_t) r, flags, NULL, NULL);
+}
+
+ssize_t
+send (int fd, const void *buf, size_t n, int flags)
+{
+  ssize_t r = strikes ("send") ? cut_socket (fd, n) : (ssize_t) n;
+  return r <= 0 ? r : syscall (SYS_sendto, fd, buf, (size_t) r, flags, NULL, 0);
 }
 
 /* ---- facts and locks ---- */

@@ -8,11 +8,15 @@ fault_tests += %D%/bitmap.sh
 fault_tests += %D%/convert.sh
 fault_tests += %D%/create.sh
 fault_tests += %D%/in-place.sh
+fault_tests += %D%/memory.sh
+fault_tests += %D%/nbd.sh
 fault_tests += %D%/read.sh
 fault_tests += %D%/repair.sh
 TESTS += $(fault_tests)
-EXTRA_DIST += $(fault_tests) %D%/faults.c %D%/preload.h %D%/series.sh %D%/sweep.sh
-check_DATA = tests/fault/faults.so
-CLEANFILES += tests/fault/faults.so
-tests/fault/faults.so: %D%/faults.c %D%/preload.h
+EXTRA_DIST += $(fault_tests) %D%/allocs.c %D%/faults.c %D%/preload.h %D%/series.sh %D%/sweep.sh
+check_DATA = tests/fault/allocs.so tests/fault/faults.so
+CLEANFILES += tests/fault/allocs.so tests/fault/faults.so
+tests/fault/allocs.so: %D%/allocs.c
+	$(AM_V_GEN)$(MKDIR_P) tests/fault && $(CC) $(WARN_CFLAGS) -O2 -fPIC -shared -o $@ $(srcdir)/%D%/allocs.c
+tests/fault/faults.so: %D%/allocs.c %D%/faults.c %D%/preload.h
 	$(AM_V_GEN)$(MKDIR_P) tests/fault && $(CC) $(WARN_CFLAGS) -I$(srcdir) -O2 -fPIC -shared -o $@ $(srcdir)/%D%/faults.c

@@ -85,6 +85,8 @@ judge () {
       { [ "$3" = same-view ] && same_view "$1"; } || echo "$here: succeeds with other files"
   else
     [ -n "$fault_err" ] || echo "$here: fails without a word"
+    [ "$4" != memory ] || [ "$(printf '%s\n' "$fault_err" | wc -l)" -eq 1 ] ||
+      echo "$here: says more than one line: $(printf '%s' "$fault_err" | tail -n 1)"
     case $2-$7 in
       compare*-1 | check*-[23]) echo "$here: a fault is not an answer (exit $7)" ;;
     esac
@@ -96,8 +98,10 @@ judge () {
 }
 
 series () {
-  n=1
-  while [ "$n" -le 40 ]; do
+  n=1 most=40
+  # thousands of them: every so many
+  [ "$4" != memory ] || { n=$((seed % stride + 1)) && most=100000; }
+  while [ "$n" -le "$most" ]; do
     dir=$tmp/$1.$4.$5
     rm -rf "$dir" && cp -a "$tmp/start" "$dir" || exit 99
     (
@@ -114,7 +118,11 @@ series () {
     echo "hit $1" >>"$tmp/hits"
     judge "$dir" "$1" "$2" "$4" "$n" "$5" "$status"
     # later ones are much the same
-    [ "$n" -lt 8 ] && n=$((n + 1)) || n=$((n + 5))
+    if [ "$4" = memory ]; then
+      n=$((n + stride))
+    else
+      [ "$n" -lt 8 ] && n=$((n + 1)) || n=$((n + 5))
+    fi
   done
   rm -rf "$dir" "$dir".*
 }

@@ -150,12 +150,12 @@ out_ordered (const struct img_value *v)
   bool object = img_value_kind (v) == IMG_VALUE_OBJECT;
   struct img_value *to = object ? img_value_object () : img_value_array ();
 
-  if (object) {
+  if (object)
     copy_object (to, v);
-    return to;
-  }
-  for (size_t i = 0; i < img_value_count (v); i++)
+  for (size_t i = 0; !object && i < img_value_count (v); i++)
     copy_value (to, NULL, img_value_at (v, i), out_ordered);
+  if (!img_value_ok (to))
+    tool_no_memory ();
   return to;
 }
 
@@ -167,5 +167,7 @@ out_printable (const struct img_value *v)
 
   for (size_t i = 0; i < img_value_count (v); i++)
     copy_value (to, img_value_key_at (v, i), img_value_at (v, i), out_printable);
+  if (!img_value_ok (to))
+    tool_no_memory ();
   return to;
 }

@@ -254,8 +254,6 @@ out_info (const struct img_value *info)
 {
   struct img_value *safe = tool_compat () ? NULL : out_printable (info);
 
-  if (safe && !img_value_ok (safe))
-    tool_no_memory ();
   print_image (safe ? safe : info, "", 0);
   img_value_free (safe);
 }
@@ -265,8 +263,6 @@ out_snapshots (const struct img_value *list)
 {
   struct img_value *safe = tool_compat () ? NULL : out_printable (list);
 
-  if (safe && !img_value_ok (safe))
-    tool_no_memory ();
   print_snapshots (safe ? safe : list, 0);
   img_value_free (safe);
 }

@@ -24,6 +24,7 @@
 
 static const char *name = "img";
 static bool compat;
+static int no_memory_status = EXIT_FAILURE;
 
 #if ENABLE_NLS
 /* Is there anything to translate to?  Setting up a locale costs as much as opening an image. */
@@ -202,8 +203,14 @@ tool_usage (const char *fmt, ...)
 }
 
 void
+tool_set_no_memory (int status)
+{
+  no_memory_status = status;
+}
+
+void
 tool_no_memory (void)
 {
   tool_say ("%s", strerror (ENOMEM));
-  exit (EXIT_FAILURE);
+  exit (no_memory_status);
 }

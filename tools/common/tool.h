@@ -48,5 +48,7 @@ int tool_usage (const char *fmt, ...) IMG_PRINTF (1, 2);
 int tool_usage_status (void);
 /* Out of memory: there is nothing else to do. */
 _Noreturn void tool_no_memory (void);
+/* Its exit status, where EXIT_FAILURE is an answer. */
+void tool_set_no_memory (int status);
 
 #endif
