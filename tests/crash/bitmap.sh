@@ -28,8 +28,9 @@ for opts in cluster_size=512 cluster_size=64k,refcount_bits=64; do
   crash "snapshot $opts" -b a=first.raw -l s=s.raw 'img-snapshot -c s2 t.qcow2' t.qcow2 new.raw
   crash "record $opts" -b a=first.raw -l s=s.raw -m 'img-convert -t writeback -n -O qcow2 old.raw t.qcow2' \
     t.qcow2 old.raw new.raw
-  # through a program that flushes now and then
-  crash "record of operations, $opts" -h s.raw -b a=first.raw \
+  # Through a program that flushes now and then.  One bitmap has marked nothing yet.
+  img-bitmap --add -g 512 t.qcow2 c || exit 99
+  crash "record of operations, $opts" -h s.raw -b a=first.raw -b c=new.raw \
     "$ops t.qcow2 qcow2 s.raw $seed 25" t.qcow2
 done
 crash "remove all" 'img-bitmap --remove-all t.qcow2' t.qcow2 new.raw
