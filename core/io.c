@@ -319,7 +319,8 @@ img_io_clear_tail (struct img_node *node, uint64_t size, struct img_error *err)
   return r;
 }
 
-/* What is gained may show what encryption makes of zeroes. */
+/* What is gained may show what encryption makes of zeroes, or a longer backing image: of that a
+ * driver with nothing to lose in a crash leaves the hiding to us. */
 int
 img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
                      struct img_error *err)
@@ -332,9 +333,15 @@ img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
     bool noise = node->limits.crypt_unit && !(flags & IMG_RESIZE_NOISE);
     return noise ? img_zero (node, before, size - before, 0, err) : 0;
   }
-  if (!img_round_up (before, unit, &end) || !img_crypt_noise (node, end))
+  if (!img_round_up (before, unit, &end))
     return 0;
-  return img_io_zero (node, before, size - before, 0, err);
+  bool noise = img_crypt_noise (node, end);
+  if (!noise && node->backing == NULL)
+    return 0;
+  if (!noise)
+    end = img_max (end, atomic_load (&node->backing->size));
+  end = noise ? size : img_min (end, size);
+  return img_io_zero (node, before, end - before, noise ? 0 : IMG_IO_UNMAP, err);
 }
 
 int

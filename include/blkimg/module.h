@@ -412,8 +412,8 @@ struct img_driver {
                struct img_error *err);
   int (*discard) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
   /* As img_resize.  The size is SIZE then, unless it said another by img_node_set_size.  The last
-   * unit holds only zeroes behind the end; what a longer backing image has in a new part must be
-   * hidden before the new size is on disk. */
+   * unit holds only zeroes behind the end; what a longer backing image has in a new part should be
+   * hidden before the new size is on disk: the core does it afterwards. */
   int (*resize) (struct img_node *node, uint64_t size, enum img_prealloc prealloc, unsigned flags,
                  struct img_error *err);
   /* Writes metadata out in safe order (img_flush on children between the steps); the core flushes
