@@ -65,12 +65,14 @@ add_backing (struct img_value *v, const struct img_node *node, struct img_error 
   if (node->backing_name == NULL)
     return 0;
   img_value_set_string (v, "backing-filename", node->backing_name);
+  errno = 0;
   full = img_gate_resolve (node, node->backing_name, 0);
+  if (full == NULL && errno == ENOMEM)
+    return no_memory (err);
   if (full)
     img_value_set_string (v, "full-backing-filename", full);
   if (node->backing_format)
     img_value_set_string (v, "backing-filename-format", node->backing_format);
-  (void) err;
   return 0;
 }
 
