@@ -25,8 +25,10 @@ crash "write" -m -O "$k" \
   "$one" old.raw new.raw
 crash "add a passphrase" -O "$k" -O "$n" -u "1=$two" \
   "img-amend --object $n $by_k -o $active" "$one" old.raw
-crash "add a passphrase to slot 6" -O "$k" -O "$n" -u "6=$two" \
-  "img-amend --object $n $by_k -o $active,keyslot=6" "$one" old.raw
+# Slots 6 and 7 are not described in the first sector: half a header has one that is in use and opens
+# nothing.
+crash "add a passphrase to slot 5" -O "$k" -O "$n" -u "5=$two" \
+  "img-amend --object $n $by_k -o $active,keyslot=5" "$one" old.raw
 crash "write over the only slot" -O "$k" -O "$n" -a "$two" \
   "img-amend --object $n $by_k --force -o $active,keyslot=0" "$one" old.raw
 img-amend --object "$n" --object "$k" --image-opts driver=luks,key-secret=k,file.filename=t.luks -o "$active" || exit 99
