@@ -127,8 +127,10 @@ first_sharing (const struct copy_job *job)
 static unsigned
 count_slots (const struct copy_job *job, unsigned n, bool ordered)
 {
-  if (!ordered || n == 1)
-    return ordered ? 2 : 1;
+  if (!ordered)
+    return n;
+  if (n == 1)
+    return 2;
   if (job->opts.compress)
     return (unsigned) img_max (2 * n, img_min (8 * n, WINDOW_ENCODE / job->chunk));
   return (unsigned) img_max (n, img_min (2 * n, WINDOW_PLAIN / job->chunk));
