@@ -26,6 +26,7 @@
 #include "core/stream.h"
 
 #define WINDOW ((size_t) 16 << 20)
+#define SECTOR 512u /* images over others are so many long */
 #define PATIENCE_MS 200 /* how long a cancel may wait for a stream that stands still */
 
 struct window {
@@ -186,30 +187,34 @@ make_room (const struct job *j, struct img_node *dst, uint64_t size, struct img_
   return img_resize (dst, size, IMG_PREALLOC_OFF, 0, err);
 }
 
-/* What W would cover, with zeroes behind the end. */
+/* What LENGTH bytes would cover, with zeroes behind the end. */
 static int
-read_below (struct job *j, struct img_node *backing, const struct window *w, uint64_t at,
+read_below (struct job *j, struct img_node *backing, uint64_t length, uint64_t at,
             struct img_error *err)
 {
-  uint64_t size = img_size (backing), n = at < size ? img_min (w->n, size - at) : 0;
-  memset (j->below + n, 0, w->n - n);
+  uint64_t size = img_size (backing), n = at < size ? img_min (length, size - at) : 0;
+  memset (j->below + n, 0, length - n);
   return n ? img_pread (backing, j->below, n, at, 0, err) : 0;
 }
 
 static int
-put (struct job *j, struct img_node *dst, struct img_node *node, const struct window *w,
-     uint64_t done, struct img_error *err)
+put (struct job *j, struct img_node *dst, struct img_node *node, struct window *w, uint64_t done,
+     struct img_error *err)
 {
   struct img_copy_opts o = j->opts;
-  uint64_t at = o.dst_offset + done;
+  uint64_t at = o.dst_offset + done, n = w->n;
+  /* The last sector is whole in the image: what is below must not show behind the stream's end. */
+  if (j->below)
+    n = img_div_up (n, SECTOR) * SECTOR;
+  memset (w->buf + w->n, 0, n - w->n);
   o.src_offset = o.length = 0;
   o.dst_offset = at;
   o.progress = NULL; /* nobody knows how much is to come */
   o.overlay = j->below != NULL;
   *(struct image *) node->priv = (struct image) { w, j->below, j->unit };
-  atomic_store (&node->size, w->n);
-  if ((j->below && read_below (j, dst->backing, w, at, err) < 0)
-      || make_room (j, dst, at + w->n, err) < 0 || img_copy (dst, &node, 1, &o, err) < 0)
+  atomic_store (&node->size, n);
+  if ((j->below && read_below (j, dst->backing, n, at, err) < 0)
+      || make_room (j, dst, at + n, err) < 0 || img_copy (dst, &node, 1, &o, err) < 0)
     return -1;
   img_progress_start (j->opts.progress, done + w->n);
   img_progress_add (j->opts.progress, done + w->n);
@@ -278,7 +283,7 @@ img_copy_from_stream (struct img_node *dst, int fd, const char *name,
   struct job j = { .fd = fd, .name = name, .below = below, .window = { { one }, { other } } };
   memcpy (&j.opts, opts, img_min (opts->struct_size, sizeof j.opts));
   j.opts.length = j.opts.length ? j.opts.length : UINT64_MAX;
-  j.unit = img_max (dst->limits.alloc_unit, 512);
+  j.unit = img_max (dst->limits.alloc_unit, SECTOR);
   *bytes = 0;
   if (one == NULL || other == NULL || (over && below == NULL))
     return img_error_errno (err, ENOMEM, "%s", name);

@@ -36,6 +36,8 @@ ok "raw: sparse" test "$(img-convert - in.img <a.raw && du -k in.img | cut -f1)"
 cp --sparse=always a.raw base.raw
 dd if=/dev/urandom of=base.raw bs=64k seek=100 count=3 conv=notrunc 2>/dev/null
 dd if=/dev/urandom of=base.raw bs=64k seek=600 count=3 conv=notrunc 2>/dev/null
+# noise behind the end of a stream that ends within a sector
+dd if=/dev/urandom of=base.raw bs=1k seek=40039 count=2 conv=notrunc 2>/dev/null
 for n in 41943040 41000000 5000000; do
   head -c $n a.raw >part
   for o in cluster_size=64k cluster_size=512 compat=0.10 extended_l2=on; do
@@ -46,7 +48,7 @@ for n in 41943040 41000000 5000000; do
 done
 head -c 41943040 a.raw | img-convert -O qcow2 -b base.raw -F raw - over.qcow2
 is "$(img-map --output=json over.qcow2 | sed -n 's/.*"length": \([0-9]*\), "depth": 0.*/\1/p' |
-  awk '{ n += $1 } END { print n }')" 393216 "six clusters differ"
+  awk '{ n += $1 } END { print n }')" 458752 "seven clusters differ"
 cat a.raw a.raw | img-convert -O qcow2 -c -b base.raw -F raw - over.qcow2
 cat a.raw a.raw >two.raw
 ok "longer than what is below" img-compare -q -f raw two.raw over.qcow2
