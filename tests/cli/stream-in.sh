@@ -37,7 +37,7 @@ cp --sparse=always a.raw base.raw
 dd if=/dev/urandom of=base.raw bs=64k seek=100 count=3 conv=notrunc 2>/dev/null
 dd if=/dev/urandom of=base.raw bs=64k seek=600 count=3 conv=notrunc 2>/dev/null
 # noise behind the end of a stream that ends within a sector
-dd if=/dev/urandom of=base.raw bs=1k seek=40039 count=2 conv=notrunc 2>/dev/null
+dd if=/dev/urandom of=base.raw bs=500 seek=82000 count=2 conv=notrunc 2>/dev/null
 for n in 41943040 41000000 5000000; do
   head -c $n a.raw >part
   for o in cluster_size=64k cluster_size=512 compat=0.10 extended_l2=on; do
