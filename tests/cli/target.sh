@@ -14,8 +14,8 @@ files () { ls -A d | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//'; }
 # Conversions that take minutes, in the background.
 for signal in INT TERM HUP; do
   case $signal in INT) status=130 ;; TERM) status=143 ;; HUP) status=129 ;; esac
-  # A background job of a shell has SIGINT ignored, which env gives back.
-  env --default-signal=INT img-convert -f raw -O qcow2 -r 16k source.raw d/x.qcow2 2>err.start &
+  # A background job of a shell has SIGINT ignored, one of nohup SIGHUP: env gives them back.
+  env --default-signal=INT,HUP img-convert -f raw -O qcow2 -r 16k source.raw d/x.qcow2 2>err.start &
   pid=$!
   at_exit_kill $pid
   wait_for "a target" sh -c 'test -n "$(ls -A d)"'

@@ -102,7 +102,7 @@ run_step () {
         ${tool}snapshot $objects -d one "$top" && holds "$top" one.raw &&
         ${tool}snapshot $objects -a two "$top" && holds "$top" s.raw ;;
     bitmap)
-      ${tool}create -q $objects -f qcow2 $(key "$below" o) twin.qcow2 2M &&
+      peer create -q $objects -f qcow2 $(key "$below" o) twin.qcow2 2M &&
         twin=$(name "$below" o twin.qcow2) && ${tool}bitmap $objects --add "$twin" m &&
         put "$twin" n.raw 7 0 64k && ${tool}bitmap $objects --add --disable "$flat" m2 &&
         put "$top" s.raw 7 0 64k && ${tool}bitmap $objects --merge m -b "$twin" -F qcow2 "$flat" m2 &&
