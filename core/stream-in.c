@@ -280,7 +280,9 @@ img_copy_from_stream (struct img_node *dst, int fd, const char *name,
   IMG_CLEANUP (free) uint8_t *other = malloc (WINDOW);
   bool over = dst->backing && (dst->flags & IMG_OPEN_NEW); /* an old one may have its own there */
   IMG_CLEANUP (free) uint8_t *below = over ? malloc (WINDOW) : NULL;
-  struct job j = { .fd = fd, .name = name, .below = below, .window = { { one }, { other } } };
+  struct job j = { .fd = fd, .name = name, .below = below };
+  j.window[0].buf = one;
+  j.window[1].buf = other;
   memcpy (&j.opts, opts, img_min (opts->struct_size, sizeof j.opts));
   j.opts.length = j.opts.length ? j.opts.length : UINT64_MAX;
   j.unit = img_max (dst->limits.alloc_unit, SECTOR);

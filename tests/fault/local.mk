@@ -2,12 +2,12 @@
 # Commands with faults in their system calls.  The library that makes them is for LD_PRELOAD: it has
 # nothing of ours in it and needs neither libtool nor the sanitizers of a build.
 fault_tests =
+fault_tests += %D%/convert.sh
+fault_tests += %D%/in-place.sh
 fault_tests += %D%/chain.sh
 fault_tests += %D%/amend.sh
 fault_tests += %D%/bitmap.sh
-fault_tests += %D%/convert.sh
 fault_tests += %D%/create.sh
-fault_tests += %D%/in-place.sh
 fault_tests += %D%/memory.sh
 fault_tests += %D%/nbd.sh
 fault_tests += %D%/read.sh
