@@ -12,7 +12,7 @@ hold=$top_builddir/tests/interop/.libs/hold
 [ -x "$hold" ] || hold=$top_builddir/tests/interop/hold
 hint () { echo "Is another process using the image [$1]?"; }
 
-# held FILE: the bytes that anybody has locked, as "100 101 203".  The kernel's list is read in pieces,
+# held FILE: the bytes that anybody has locked, as "100 101 203".  The list is read in pieces,
 # and misses some where others unlock meanwhile: what stands in one of three is there.
 held () {
   cat /proc/locks /proc/locks /proc/locks | sed 's/^[^ ]* //' |
