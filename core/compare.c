@@ -36,6 +36,7 @@
 #define PIECES_CHAIN 128 /* not to wait for each other at the same table of each layer */
 #define PIECE_MIN (UINT64_C (1) << 20)
 #define PIECE_MAX (UINT64_C (512) << 20)
+#define PIECE_LIST (UINT64_C (16) << 20) /* what is found waits in memory for pieces before it */
 #define SECTOR UINT64_C (512)
 /* What of a block's flags is its allocation status. */
 #define STATUS                                                                                \
@@ -365,7 +366,8 @@ init_job (struct job *job, const struct img_compare_opts *opts)
   for (unsigned i = 0; i < IMG_WORKERS_MAX; i++)
     atomic_init (&job->busy[i], UINT64_MAX);
   uint64_t pieces = job->node[0]->backing || job->node[1]->backing ? PIECES_CHAIN : PIECES;
-  for (job->piece = PIECE_MIN; job->piece < PIECE_MAX && job->total / job->piece > pieces;)
+  uint64_t most = opts->differs ? PIECE_LIST : PIECE_MAX;
+  for (job->piece = PIECE_MIN; job->piece < most && job->total / job->piece > pieces;)
     job->piece *= 2;
   job->strict = opts->strict;
   job->progress = opts->progress;

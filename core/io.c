@@ -302,15 +302,21 @@ call_resize (struct img_node *node, uint64_t size, enum img_prealloc prealloc, u
   return 0;
 }
 
+/* What NODE allocates or encodes as a whole. */
+static uint64_t
+unit_of (const struct img_node *node)
+{
+  return img_max (img_max (node->limits.alloc_unit, node->limits.encode_unit), 1);
+}
+
 /* What the last unit holds behind the end, of a disk that was made smaller or out of a longer
  * backing image, must be gone before a larger size is on disk: nobody sees it go. */
 int
 img_io_clear_tail (struct img_node *node, uint64_t size, struct img_error *err)
 {
   uint64_t before = atomic_load (&node->size), end;
-  uint64_t unit = img_max (img_max (node->limits.alloc_unit, node->limits.encode_unit), 1);
-  if (size <= before || node->driver->reserve == NULL || before % unit == 0
-      || !img_round_up (before, unit, &end))
+  if (size <= before || node->driver->reserve == NULL || before % unit_of (node) == 0
+      || !img_round_up (before, unit_of (node), &end))
     return 0;
   end = img_min (end, size);
   atomic_store (&node->size, end);
@@ -326,14 +332,13 @@ img_io_clear_growth (struct img_node *node, uint64_t before, unsigned flags,
                      struct img_error *err)
 {
   uint64_t size = atomic_load (&node->size), end = before;
-  uint64_t unit = img_max (img_max (node->limits.alloc_unit, node->limits.encode_unit), 1);
   if (size <= before)
     return 0;
   if (node->driver->reserve == NULL) {
     bool noise = node->limits.crypt_unit && !(flags & IMG_RESIZE_NOISE);
     return noise ? img_zero (node, before, size - before, 0, err) : 0;
   }
-  if (!img_round_up (before, unit, &end))
+  if (!img_round_up (before, unit_of (node), &end))
     return 0;
   bool noise = img_crypt_noise (node, end);
   if (!noise && node->backing == NULL)

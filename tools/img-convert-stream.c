@@ -20,11 +20,50 @@
 #include "common/stream.h"
 #include "img-convert.h"
 
+/* ---- what -o names ---- */
+
+/* To be freed.  What is wrong with OPTIONS is said by whoever makes the image. */
+static struct img_opts *
+read_options (const char *options)
+{
+  struct img_opts *opts = img_opts_new ();
+  struct img_error ignored;
+
+  if (opts == NULL)
+    tool_no_memory ();
+  if (options)
+    img_opts_parse (opts, options, NULL, &ignored);
+  return opts;
+}
+
+static bool
+names_option (const char *options, const char *key)
+{
+  struct img_opts *opts = read_options (options);
+  bool named = img_opts_get (opts, key) != NULL;
+
+  img_opts_free (opts);
+  return named;
+}
+
 bool
 convert_names_preallocation (const char *options)
 {
-  return options && strstr (options, "preallocation=") && !strstr (options, "preallocation=off");
+  struct img_opts *opts = read_options (options);
+  const char *mode = img_opts_get (opts, "preallocation");
+  bool named = mode && strcmp (mode, "off") != 0;
+
+  img_opts_free (opts);
+  return named;
 }
+
+static bool
+names_encryption (const char *options)
+{
+  return names_option (options, "encryption") || names_option (options, "encrypt.format");
+}
+
+/* ---- what goes with a stream ---- */
 
 /* A stream is raw, comes once, and how long it is shows at its end. */
 int
@@ -52,10 +91,10 @@ int
 convert_judge_output (const struct convert_args *a, const char *name, int fd,
                       struct img_error *err)
 {
-  const char *option = a->no_create                                    ? "-n"
-                       : a->options && strstr (a->options, "data_file")    ? "data_file"
-                       : a->options && strstr (a->options, "backing_file") ? "backing_file"
-                                                                           : NULL;
+  const char *option = a->no_create                            ? "-n"
+                       : names_option (a->options, "data_file")    ? "data_file"
+                       : names_option (a->options, "backing_file") ? "backing_file"
+                                                                   : NULL;
 
   if (option)
     return img_error_set (err, EINVAL, _("%s: the option %s does not go with a stream"),
@@ -75,7 +114,7 @@ convert_needs_spool (const struct convert_args *a, bool reads_stream, struct img
   if (driver == NULL)
     return -1;
   if (a->compress || a->bitmaps || a->backing || convert_names_preallocation (a->options)
-      || (a->options && strstr (a->options, "encrypt")))
+      || names_encryption (a->options))
     return 1;
   return !(driver->caps & IMG_CAP_PLAIN) && (driver->layout == NULL || reads_stream);
 }
@@ -85,9 +124,7 @@ convert_needs_spool (const struct convert_args *a, bool reads_stream, struct img
 int
 convert_spool_init (struct convert_spool *s, struct img_error *err)
 {
-  const char *folder = getenv ("TMPDIR");
-
-  if (asprintf (&s->folder, "%s/img-XXXXXX", folder && *folder ? folder : "/tmp") < 0)
+  if (asprintf (&s->folder, "%s/img-XXXXXX", tool_temporary_folder ()) < 0)
     tool_no_memory ();
   if (mkdtemp (s->folder) == NULL) {
     img_error_errno (err, errno, "%s", s->folder);

@@ -192,7 +192,6 @@ bool qcow2_span_is_empty (const struct qcow2_span *span);
 int qcow2_span_write (struct qcow2 *q, struct qcow2_span *span, const uint64_t *table,
                       uint64_t offset, const char *event, struct img_error *err);
 
-
 /* Writes all metadata, in an order that leaves leaks at worst wherever it ends. */
 int qcow2_write_out (struct qcow2 *q, struct img_error *err);
 /* The same when the caches are full of changes. */

@@ -36,16 +36,15 @@ out_result_init (struct out_result *result, int output)
 
 /* ---- a list of any length ---- */
 
-/* A file without a name, in TMPDIR. */
+/* A file without a name. */
 static FILE *
 temporary (void)
 {
-  const char *folder = getenv ("TMPDIR");
   char path[4096];
   FILE *f;
   int fd;
 
-  snprintf (path, sizeof path, "%s/img-XXXXXX", folder && *folder ? folder : "/tmp");
+  snprintf (path, sizeof path, "%s/img-XXXXXX", tool_temporary_folder ());
   fd = mkstemp (path);
   if (fd < 0)
     return NULL;

@@ -208,6 +208,14 @@ tool_set_no_memory (int status)
   no_memory_status = status;
 }
 
+const char *
+tool_temporary_folder (void)
+{
+  const char *folder = getenv ("TMPDIR");
+
+  return folder && *folder ? folder : "/tmp";
+}
+
 void
 tool_no_memory (void)
 {

@@ -46,6 +46,7 @@ int tool_fail (const struct img_error *err);
  * in drop-in mode. */
 int tool_usage (const char *fmt, ...) IMG_PRINTF (1, 2);
 int tool_usage_status (void);
+const char *tool_temporary_folder (void); /* TMPDIR, or /tmp */
 /* Out of memory: there is nothing else to do. */
 _Noreturn void tool_no_memory (void);
 /* Its exit status, where EXIT_FAILURE is an answer. */
