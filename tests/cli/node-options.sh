@@ -67,7 +67,7 @@ img-convert -n -O raw - i.qcow2 <pipe &
 writer=$!
 at_exit_kill $writer
 exec 3>pipe
-until ! img-info i.qcow2 >/dev/null 2>&1; do sleep 0.02; done
+wait_for "the writer's locks" grep ":$(stat -c %i i.qcow2) " /proc/locks # to ask would be in its way
 for o in force-share=on file.locking=off; do
   run_ok "$o beside a writer" img-info --image-opts driver=raw,$o,file.filename=i.qcow2
 done

@@ -91,7 +91,7 @@ head -c 60000 a.raw >&3
 img-convert -O qcow2 - no.qcow2 <pipe 3<&- &
 pid=$!
 at_exit_kill "$pid"
-until [ -n "$(find . -name '*no.qcow2*')" ]; do sleep 0.02; done
+wait_for "the target" sh -c 'find . -name "*no.qcow2*" | grep .'
 kill -TERM "$pid"
 wait "$pid"
 is "$?" 143 "dies by the signal"
