@@ -306,7 +306,11 @@ map_table (struct img_holes *h, struct img_node *node, uint64_t offset, uint64_t
 {
   if (h->first < FIRST) {
     h->first++;
-    return img_map (node, offset, length, ext, n, err);
+    int got = img_map (node, offset, length, ext, n, err);
+    for (int i = 0; i < got && ext[i].offset == h->end; i++) /* one walk from the start on */
+      if (append (h, &ext[i], err) < 0)
+        return -1;
+    return got;
   }
   if (complete (h, node))
     return map_bits (atomic_load_explicit (&h->bits, memory_order_relaxed), offset, offset + length,

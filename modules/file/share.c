@@ -39,7 +39,7 @@ file_copy_failed (int code, uint64_t offset, struct img_error *err)
 }
 
 static int
-file_clone (const struct file *to, uint64_t offset, const struct file *from, uint64_t src_offset,
+file_clone (const struct file *to, uint64_t offset, struct file *from, uint64_t src_offset,
             uint64_t length, struct img_error *err)
 {
   struct file_clone_range range = { .src_fd = from->fd,
@@ -51,7 +51,10 @@ file_clone (const struct file *to, uint64_t offset, const struct file *from, uin
   do
     r = ioctl (to->fd, FICLONERANGE, &range);
   while (r < 0 && errno == EINTR);
-  return r == 0 ? 0 : file_copy_failed (errno, offset, err);
+  if (r < 0)
+    return file_copy_failed (errno, offset, err);
+  file_set_lacks (from, FILE_NO_FIEMAP); /* where it was quick (XFS) it no longer is */
+  return 0;
 }
 
 static int
@@ -77,7 +80,8 @@ int
 file_copy_from (struct img_node *node, uint64_t offset, struct img_node *src, uint64_t src_offset,
                 uint64_t length, unsigned flags, struct img_error *err)
 {
-  const struct file *to = img_node_priv (node), *from = img_node_priv (src);
+  const struct file *to = img_node_priv (node);
+  struct file *from = img_node_priv (src);
 
   return flags & IMG_IO_NO_FALLBACK ? file_clone (to, offset, from, src_offset, length, err)
                                     : file_copy (to, offset, from, src_offset, length, err);
