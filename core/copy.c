@@ -113,6 +113,8 @@ first_sharing (const struct copy_job *job)
   if (o->compress || job->dst->sequential || job->dst->limits.crypt_unit
       || (o->copy_range && o->salvage) || job->layers == COPY_PIN)
     return SHARING_NO;
+  if (o->leave_zeroes) /* those inside data, too: they have to be found */
+    return SHARING_NO;
   if (o->reflink == IMG_REFLINK_NEVER && !o->copy_range)
     return SHARING_NO;
   /* Sharing would leave the zeroes inside data unallocated in neither file: what was asked for is

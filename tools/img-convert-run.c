@@ -230,6 +230,17 @@ copy_to_stream (struct job *j, const struct img_copy_opts *o, struct img_error *
                              j->n_sources, o, err);
 }
 
+/* Shared blocks are not looked at for zeroes and take no space of their own: so not by itself where
+ * that was asked for, nor where the other tool looks. */
+static enum img_reflink
+reflink (const struct convert_args *a)
+{
+  bool ours = !tool_compat () && !a->sparse.given && !convert_names_preallocation (a->options);
+
+  return a->reflink == IMG_REFLINK_AUTO && !ours ? IMG_REFLINK_NEVER
+                                                 : (enum img_reflink) a->reflink;
+}
+
 static int
 copy (struct job *j, struct img_error *err)
 {
@@ -243,7 +254,7 @@ copy (struct job *j, struct img_error *err)
   o.out_of_order = a->out_of_order;
   o.copy_range = a->copy_range;
   o.salvage = a->salvage;
-  o.reflink = (enum img_reflink) a->reflink;
+  o.reflink = reflink (a);
   o.rate = a->rate.value;
   o.overlay = a->backing != NULL;
   o.progress = j->watch.work;

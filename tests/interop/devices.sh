@@ -97,9 +97,74 @@ with () {
   return 1
 }
 # shared FILE: how many extents it shares with another file
-shared () { filefrag -v "$1" | grep -c shared; }
+shared () { filefrag -s -v "$1" | grep -c shared; }
+# are_shared FILE WHAT: it shares some
+are_shared () {
+  # Sharing holds two nodes at once, which drivers that are forced to take turns do not.
+  case ${BLKIMG_DEBUG:-} in
+    *serial*) is "$(shared "$1")" 0 "$2: serial drivers share no blocks" ;;
+    *) isnt "$(shared "$1")" 0 "$2: blocks are shared" ;;
+  esac
+}
+# space FILE: how much it takes, in MiB
+space () { du -m "$1" | cut -f1; }
 
-if with xfs 8 mkfs.xfs -q; then
+ln -s "$(command -v img)" qemu-img
+
+# Copies between files of FS: 33 tests.
+copies () {
+  fs=$1
+  cp source mnt/source
+  dd if=/dev/zero of=mnt/source bs=1M count=2 seek=9 conv=notrunc status=none
+  head -c 1536 /dev/urandom >>mnt/source # a block that is not full
+  cp mnt/source before
+  run_ok "$fs: raw" img-convert -f raw -O raw mnt/source mnt/copy
+  same_bytes mnt/source mnt/copy "$fs: raw: the same bytes"
+  are_shared mnt/copy "$fs: raw"
+  ok "$fs: raw: holes are holes" test "$(space mnt/copy)" -le 9
+  run_ok "$fs: qcow2" img-convert -f raw -O qcow2 mnt/source mnt/copy
+  ok "$fs: qcow2: qemu-img check" qemu-img check -q mnt/copy
+  ok "$fs: qcow2: qemu-img reads the same" qemu-img compare -f qcow2 -F raw mnt/copy mnt/source
+  are_shared mnt/copy "$fs: qcow2"
+  run_ok "$fs: and back" img-convert -f qcow2 -O raw mnt/copy mnt/back
+  same_bytes before mnt/back "$fs: and back: the same bytes"
+  are_shared mnt/back "$fs: and back"
+
+  run_ok "$fs: -S 4k" img-convert -S 4k -f raw -O raw mnt/source mnt/copy
+  same_bytes mnt/source mnt/copy "$fs: -S 4k: the same bytes"
+  is "$(shared mnt/copy)" 0 "$fs: -S 4k looks for zeroes"
+  ok "$fs: -S 4k leaves them out" test "$(space mnt/copy)" -lt "$(space mnt/source)"
+  img-convert -o preallocation=falloc -f raw -O raw mnt/source mnt/copy
+  is "$(shared mnt/copy)" 0 "$fs: space that was reserved stays"
+  ok "$fs: all of it" test "$(space mnt/copy)" -ge 20
+  img-convert --reflink=never -f raw -O raw mnt/source mnt/copy
+  is "$(shared mnt/copy)" 0 "$fs: never"
+  run_ok "$fs: drop-in" ./qemu-img convert -f raw -O raw mnt/source mnt/copy
+  is "$(shared mnt/copy)" 0 "$fs: drop-in looks for zeroes"
+  run_ok "$fs: drop-in, -C" ./qemu-img convert -C -f raw -O raw mnt/source mnt/copy
+  are_shared mnt/copy "$fs: drop-in, -C"
+  same_bytes mnt/source mnt/copy "$fs: drop-in, -C: the same bytes"
+
+  # What lies in the target under zeroes of the source, in a hole or not.
+  head -c 12M /dev/zero | tr '\0' x >mnt/copy
+  cp mnt/copy want
+  dd if=mnt/source of=want bs=1M count=12 conv=notrunc,sparse status=none
+  run_ok "$fs: dd" img-dd -f raw -O raw if=mnt/source of=mnt/copy bs=1M count=12 conv=notrunc,sparse
+  same_bytes want mnt/copy "$fs: dd: zeroes leave what is there"
+
+  run_fails "$fs: always, elsewhere" 1 img-convert --reflink=always -f raw -O raw mnt/source copy
+  like "$err" 'copy: cannot share blocks with the source here$' "$fs: always, elsewhere: is said"
+  ok "$fs: always, elsewhere: nothing is left" test ! -e copy
+  for format in raw qcow2; do
+    run_ok "$fs: $format elsewhere" img-convert -f raw -O $format mnt/source copy
+    ok "$fs: $format elsewhere: qemu-img reads the same" \
+      qemu-img compare -f $format -F raw copy mnt/source
+    rm copy
+  done
+  same_bytes before mnt/source "$fs: the source is what it was"
+}
+
+if with xfs 38 mkfs.xfs -q; then
   run_ok "xfs: create" img-create -f raw mnt/x.raw 1M
   run_ok "xfs: info" img-info --output=json mnt/x.raw
   like "$out" '"extent-size-hint": 1048576' "xfs: the extent size hint"
@@ -108,21 +173,16 @@ if with xfs 8 mkfs.xfs -q; then
   unlike "$out" 'extent-size-hint' "xfs: no extent size hint"
   run_fails "xfs: a hint that it cannot take" 1 \
     img-create -f raw -o extent_size_hint=1000 mnt/z.raw 1M
-  cp source mnt/source
-  run_ok "xfs: copy" img-convert -f raw -O raw mnt/source mnt/copy
-  same_bytes mnt/source mnt/copy "xfs: the same bytes"
-  # Sharing holds two nodes at once, which drivers that are forced to take turns do not.
-  case ${BLKIMG_DEBUG:-} in
-    *serial*) is "$(shared mnt/copy)" 0 "xfs: serial drivers share no blocks" ;;
-    *) isnt "$(shared mnt/copy)" 0 "xfs: blocks are shared" ;;
-  esac
+  copies xfs
   umount mnt
 fi
-if with btrfs 4 mkfs.btrfs -q; then
+if with btrfs 38 mkfs.btrfs -q; then
   run_ok "btrfs: nocow" img-create -f raw -o nocow=on mnt/x.raw 1M
   like "$(lsattr mnt/x.raw)" '^-*C-* ' "btrfs: nocow it is"
-  cp source mnt/source
-  run_ok "btrfs: copy" img-convert -f raw -O raw mnt/source mnt/copy
-  same_bytes mnt/source mnt/copy "btrfs: the same bytes"
+  copies btrfs
+  # Where two files of one file system cannot share.
+  run_ok "btrfs: nocow copy" img-convert -o nocow=on -f raw -O raw mnt/source mnt/copy
+  same_bytes mnt/source mnt/copy "btrfs: nocow copy: the same bytes"
+  is "$(shared mnt/copy)" 0 "btrfs: nocow shares no blocks"
   umount mnt
 fi
