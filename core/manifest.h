@@ -3,7 +3,7 @@
  * statements are listed in <blkimg/module.h>.
  *
  * Reading is on the start-up path of every command: a manifest costs open, read and close, and is
- * cut into words where it lies.
+ * cut into words where it lies.  The modules that are installed together share one file.
  */
 #ifndef CORE_MANIFEST_H
 #define CORE_MANIFEST_H
@@ -75,6 +75,10 @@ void img_module_list_clear (struct img_module_list *list);
 /* Reads DIR/NAME.manifest (DIRFD is DIR).  The result is BROKEN, not NULL, when it is faulty; NULL
  * only when memory runs out. */
 struct img_manifest *img_manifest_read (int dirfd, const char *dir, const char *name);
+/* The file of a module folder that holds many manifests, each from its `module` line on. */
+#define IMG_MANIFESTS "blkimg.manifests"
+/* Appends the manifests in it, if there is one, but for names that LIST has.  -1: out of memory. */
+int img_manifest_read_many (int dirfd, const char *dir, struct img_module_list *list);
 /* A BROKEN entry for DIR/NAME.so, which has no manifest; NULL when memory runs out. */
 struct img_manifest *img_manifest_missing (const char *dir, const char *name);
 /* The description of MODULE, which is in memory; NULL when memory runs out. */

@@ -4,7 +4,7 @@
  * Owns: the search path, which names may be opened, the loader.  Names of drivers come from inside
  * images, so nothing is ever opened by a bare name, which libltdl would look for in the system's
  * folders: only DIR/NAME.so (or the .la of a build tree), and only when the folder was listed and
- * had a manifest of that name.  Refuses: unloading; BLKIMG_MODULE_PATH in setuid programs. */
+ * had a manifest for that name.  Refuses: unloading; BLKIMG_MODULE_PATH in setuid programs. */
 
 #include <config.h>
 
@@ -82,11 +82,11 @@ list_folder (DIR *dir, const char *suffix, struct names *names, struct img_error
   return 0;
 }
 
-typedef int each_fn (struct img_module_list *list, int fd, const char *dir, const char *name,
-                     struct img_error *err);
+typedef int take_fn (struct img_module_list *list, int fd, const char *dir,
+                     const struct names *names, struct img_error *err);
 
 static int
-scan_folder (struct img_module_list *list, const char *dir, const char *suffix, each_fn *each,
+scan_folder (struct img_module_list *list, const char *dir, const char *suffix, take_fn *take,
              struct img_error *err)
 {
   IMG_CLEANUP (closedir) DIR *handle = opendir (dir);
@@ -96,14 +96,14 @@ scan_folder (struct img_module_list *list, const char *dir, const char *suffix, 
   if (handle == NULL)
     return 0;
   rc = list_folder (handle, suffix, &names, err);
-  for (size_t i = 0; rc == 0 && i < names.list.n; i++)
-    rc = each (list, dirfd (handle), dir, names.list.v[i], err);
+  if (rc == 0)
+    rc = take (list, dirfd (handle), dir, &names, err);
   names_clear (&names);
   return rc;
 }
 
 static int
-scan_path (struct img_module_list *list, const char *suffix, each_fn *each, struct img_error *err)
+scan_path (struct img_module_list *list, const char *suffix, take_fn *take, struct img_error *err)
 {
   const char *path = secure_getenv ("BLKIMG_MODULE_PATH");
 
@@ -112,42 +112,47 @@ scan_path (struct img_module_list *list, const char *suffix, each_fn *each, stru
     IMG_CLEANUP (free) char *dir = strndup (path, (size_t) (end - path));
     if (dir == NULL)
       return no_memory (err);
-    if (*dir && scan_folder (list, dir, suffix, each, err) < 0)
+    if (*dir && scan_folder (list, dir, suffix, take, err) < 0)
       return -1;
     path = *end ? end + 1 : end;
   }
-  return scan_folder (list, IMG_MODULEDIR, suffix, each, err);
+  return scan_folder (list, IMG_MODULEDIR, suffix, take, err);
 }
 
+/* A module's own manifest counts more than what the folder's common file says of it. */
 static int
-take_manifest (struct img_module_list *list, int fd, const char *dir, const char *name,
-               struct img_error *err)
+take_manifests (struct img_module_list *list, int fd, const char *dir, const struct names *names,
+                struct img_error *err)
 {
-  if (img_module_list_has (list, name))
-    return 0;
-  return append (list, img_manifest_read (fd, dir, name), err);
+  for (size_t i = 0; i < names->list.n; i++)
+    if (!img_module_list_has (list, names->list.v[i]) &&
+        append (list, img_manifest_read (fd, dir, names->list.v[i]), err) < 0)
+      return -1;
+  return img_manifest_read_many (fd, dir, list) < 0 ? no_memory (err) : 0;
 }
 
 int
 img_module_scan (struct img_module_list *list, struct img_error *err)
 {
-  return scan_path (list, ".manifest", take_manifest, err);
+  return scan_path (list, ".manifest", take_manifests, err);
 }
 
 static int
-take_stray (struct img_module_list *list, int fd, const char *dir, const char *name,
-            struct img_error *err)
+take_strays (struct img_module_list *list, int fd, const char *dir, const struct names *names,
+             struct img_error *err)
 {
   (void) fd;
-  if (img_module_list_has (list, name))
-    return 0;
-  return append (list, img_manifest_missing (dir, name), err);
+  for (size_t i = 0; i < names->list.n; i++)
+    if (!img_module_list_has (list, names->list.v[i]) &&
+        append (list, img_manifest_missing (dir, names->list.v[i]), err) < 0)
+      return -1;
+  return 0;
 }
 
 int
 img_module_scan_strays (struct img_module_list *list, struct img_error *err)
 {
-  return scan_path (list, ".so", take_stray, err);
+  return scan_path (list, ".so", take_strays, err);
 }
 
 /* ---- libltdl ---- */
@@ -217,8 +222,7 @@ open_object (const struct img_manifest *m, struct img_error *err)
       img_error_set (err, ENOEXEC, "%s", dl_text[0] ? dl_text : lt_dlerror ());
     return handle;
   }
-  img_error_set (err, ENOENT, _("there is no %s.so beside %s/%s.manifest"), m->name, m->dir,
-                 m->name);
+  img_error_set (err, ENOENT, _("there is no %s.so in %s"), m->name, m->dir);
   return NULL;
 }
 

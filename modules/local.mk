@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every module's .la file and manifest lands in modules/ of the build tree, so that
 # BLKIMG_MODULE_PATH=build/modules is all that uninstalled use needs.
-# A module's local.mk appends its manifest to dist_module_DATA; one that is never installed, to
+# A module's local.mk appends its manifest to dist_noinst_DATA; one that is never installed, to
 # noinst_manifests.
 noinst_manifests =
-module_manifests = $(dist_module_DATA) $(noinst_manifests)
+module_manifests = $(dist_noinst_DATA) $(noinst_manifests)
 
 # Manual pages: NAME.pod becomes blkimg-NAME(7).  A module's local.mk says
 #   EXTRA_DIST += %D%/NAME.pod
@@ -42,6 +42,22 @@ modules/manifests.stamp: $(module_manifests) Makefile
 	  cp "$(srcdir)/$$m" modules/ || exit 1; \
 	done && chmod u+w modules/*.manifest && echo made > $@
 MOSTLYCLEANFILES += modules/manifests.stamp modules/*.manifest
+
+# Opening files is most of what reading manifests costs: those that are installed are one file.  A
+# package that holds only some of the modules cuts it at the "module" lines.
+nodist_module_DATA += blkimg.manifests
+CLEANFILES += blkimg.manifests
+blkimg.manifests: $(dist_noinst_DATA) Makefile
+	$(AM_V_GEN)for m in $(dist_noinst_DATA); do sed '/^#/d' "$(srcdir)/$$m" || exit 1; done >$@
+
+# Nobody links with a module, and each command reads the folder: no .la there.
+if !MODULE_PRELOAD
+install-data-hook:
+	for m in $(module_LTLIBRARIES); do rm -f "$(DESTDIR)$(moduledir)/$${m##*/}"; done
+uninstall-hook:
+	for m in $(module_LTLIBRARIES); do \
+	  m=$${m##*/}; rm -f "$(DESTDIR)$(moduledir)/$${m%.la}.so"; done
+endif
 
 if HAVE_POD2MAN
 man7_MANS += $(module_pages)

@@ -479,7 +479,9 @@ int img_parallel (unsigned n, img_pool_work *work, void *arg, struct img_error *
  * NAME.so and NAME.manifest lie in a folder of BLKIMG_MODULE_PATH or in the one that
  * `pkg-config --variable=moduledir blkimg` says.  The manifest says what can be known before the
  * module is loaded, the same facts as its structs, which loading compares.  One statement a line,
- * words separated by blanks; empty lines and lines that begin with # are skipped.
+ * words separated by blanks; empty lines and lines that begin with # are skipped.  Modules that are
+ * installed together may share a file instead, blkimg.manifests: one manifest after another, each
+ * from its `module` line on; a module's own file counts more.
  *
  *   module qcow2              the name of the module: that of the file
  *   abi 1                     IMG_ABI of the module

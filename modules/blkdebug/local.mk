@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_BLKDEBUG
 module_LTLIBRARIES += modules/blkdebug.la
-dist_module_DATA += %D%/blkdebug.manifest
+dist_noinst_DATA += %D%/blkdebug.manifest
 preload_modules += -dlpreopen modules/blkdebug.la
 module_pages += modules/blkimg-blkdebug.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_BLKVERIFY
 module_LTLIBRARIES += modules/blkverify.la
-dist_module_DATA += %D%/blkverify.manifest
+dist_noinst_DATA += %D%/blkverify.manifest
 preload_modules += -dlpreopen modules/blkverify.la
 module_pages += modules/blkimg-blkverify.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_COMPRESS
 module_LTLIBRARIES += modules/compress.la
-dist_module_DATA += %D%/compress.manifest
+dist_noinst_DATA += %D%/compress.manifest
 preload_modules += -dlpreopen modules/compress.la
 module_pages += modules/blkimg-compress.7
 endif

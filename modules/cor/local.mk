@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_COR
 module_LTLIBRARIES += modules/cor.la
-dist_module_DATA += %D%/cor.manifest
+dist_noinst_DATA += %D%/cor.manifest
 preload_modules += -dlpreopen modules/cor.la
 module_pages += modules/blkimg-cor.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_FILE
 module_LTLIBRARIES += modules/file.la
-dist_module_DATA += %D%/file.manifest
+dist_noinst_DATA += %D%/file.manifest
 preload_modules += -dlpreopen modules/file.la
 module_pages += modules/blkimg-file.7
 endif

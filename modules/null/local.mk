@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_NULL
 module_LTLIBRARIES += modules/null.la
-dist_module_DATA += %D%/null.manifest
+dist_noinst_DATA += %D%/null.manifest
 preload_modules += -dlpreopen modules/null.la
 module_pages += modules/blkimg-null.7
 endif

@@ -70,7 +70,7 @@ modules_qcow2_libqcow2_la_LIBADD = modules/common/libmodcommon.la
 
 if MODULE_QCOW2
 module_LTLIBRARIES += modules/qcow2.la
-dist_module_DATA += %D%/qcow2.manifest
+dist_noinst_DATA += %D%/qcow2.manifest
 preload_modules += -dlpreopen modules/qcow2.la
 module_pages += modules/blkimg-qcow2.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_QUORUM
 module_LTLIBRARIES += modules/quorum.la
-dist_module_DATA += %D%/quorum.manifest
+dist_noinst_DATA += %D%/quorum.manifest
 preload_modules += -dlpreopen modules/quorum.la
 module_pages += modules/blkimg-quorum.7
 endif

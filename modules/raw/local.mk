@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_RAW
 module_LTLIBRARIES += modules/raw.la
-dist_module_DATA += %D%/raw.manifest
+dist_noinst_DATA += %D%/raw.manifest
 preload_modules += -dlpreopen modules/raw.la
 module_pages += modules/blkimg-raw.7
 endif

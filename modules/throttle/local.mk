@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_THROTTLE
 module_LTLIBRARIES += modules/throttle.la
-dist_module_DATA += %D%/throttle.manifest
+dist_noinst_DATA += %D%/throttle.manifest
 preload_modules += -dlpreopen modules/throttle.la
 module_pages += modules/blkimg-throttle.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_VDI
 module_LTLIBRARIES += modules/vdi.la
-dist_module_DATA += %D%/vdi.manifest
+dist_noinst_DATA += %D%/vdi.manifest
 preload_modules += -dlpreopen modules/vdi.la
 module_pages += modules/blkimg-vdi.7
 endif

@@ -29,7 +29,7 @@ said () {
 }
 said aaa "aaa.manifest, line 1: 'nonsense' is not a statement of a manifest"
 said bbb "bbb.manifest: made for module ABI 99, but this is 1"
-said ccc "there is no ccc.so beside"
+said ccc "there is no ccc.so in"
 said ddd "ddd.so: .*(file too short|invalid ELF header)"
 said "a hostile name" "'Evil name' is not a valid name for a module"
 said twice "module 'raw' has a driver 'raw' already"

@@ -127,6 +127,44 @@ START_TEST (faults)
 }
 END_TEST
 
+/* A file of many: a module's own manifest counts more, and one that is faulty harms no other. */
+START_TEST (many)
+{
+  const char *text = "module x\nabi 1\ncodec no\nmodule y\nabi 1\ncodec why\nmodule z\nabi 9\n"
+                     "module ../z\nmodule w\nnonsense\nmodule v\nabi 1\ndriver module\n"
+                     "kind format\n";
+  struct img_module_list list = { IMG_VEC_INIT };
+  ck_assert_int_eq (img_manifest_read_many (dir_fd, dir, &list), 0);
+  ck_assert_uint_eq (list.modules.n, 0);
+  read_text ("module x\nabi 1\ncodec yes\n");
+  ck_assert_int_eq (img_vec_push (&list.modules, m), 0);
+  write_file (IMG_MANIFESTS, text, strlen (text));
+  ck_assert_int_eq (img_manifest_read_many (dir_fd, dir, &list), 0);
+  ck_assert_uint_eq (list.modules.n, 6);
+  ck_assert_str_eq (list.modules.v[0]->codecs.v[0], "yes");
+  ck_assert_str_eq (list.modules.v[1]->name, "y");
+  ck_assert_str_eq (list.modules.v[1]->codecs.v[0], "why");
+  ck_assert_str_eq (list.modules.v[2]->error, "z.manifest: made for module ABI 9, but this is 1");
+  ck_assert_str_eq (list.modules.v[3]->error, "'../z' is not a valid name for a module");
+  ck_assert_str_eq (list.modules.v[4]->error,
+                    "w.manifest, line 2: 'nonsense' is not a statement of a manifest");
+  ck_assert_str_eq (list.modules.v[5]->drivers.v[0]->name, "module");
+  m = NULL; /* the list's */
+  img_module_list_clear (&list);
+}
+END_TEST
+
+START_TEST (many_unreadable)
+{
+  struct img_module_list list = { IMG_VEC_INIT };
+  write_file (IMG_MANIFESTS, "abi 1\0\n", 7);
+  ck_assert_int_eq (img_manifest_read_many (dir_fd, dir, &list), 0);
+  ck_assert_uint_eq (list.modules.n, 1);
+  ck_assert_str_eq (list.modules.v[0]->error, IMG_MANIFESTS ": it is not text");
+  img_module_list_clear (&list);
+}
+END_TEST
+
 START_TEST (too_long)
 {
   char *text = malloc (20000);
@@ -181,6 +219,8 @@ main (void)
   tcase_add_checked_fixture (tc, set_up, tear_down);
   tcase_add_test (tc, all_statements);
   tcase_add_loop_test (tc, faults, 0, (int) (sizeof faulty / sizeof *faulty));
+  tcase_add_test (tc, many);
+  tcase_add_test (tc, many_unreadable);
   tcase_add_test (tc, too_long);
   tcase_add_test (tc, no_text);
   tcase_add_test (tc, a_fifo_does_not_block);
