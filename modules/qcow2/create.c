@@ -69,9 +69,8 @@ qcow2_create_header (struct img_create *c, const struct qcow2_layout *l,
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   uint64_t used = 0;
-  if (qcow2_header_encode (&h, buf, err) < 0)
+  if (qcow2_header_encode_short (&h, buf, &used, err) < 0)
     return -1;
-  used = 1ull << l->cluster_bits;
   /* Sectors of zeroes at its end: a byte is zero and so is each that follows. */
   while (used > 512 && buf[used - 512] == 0 && !memcmp (buf + used - 512, buf + used - 511, 511))
     used -= 512;

@@ -164,20 +164,30 @@ qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_erro
   return encode (h, buf, 1ull << h->cluster_bits, err);
 }
 
+int
+qcow2_header_encode_short (const struct qcow2_header *h, uint8_t *buf, uint64_t *size,
+                           struct img_error *err)
+{
+  struct img_error ignored = IMG_ERROR_INIT;
+  *size = SECTOR;
+  if (encode (h, buf, *size, &ignored) == 0)
+    return 0;
+  *size = 1ull << h->cluster_bits;
+  return encode (h, buf, *size, err);
+}
+
 static int
 write_header (struct qcow2 *q, struct qcow2_header *h, bool blank, struct img_error *err)
 {
   IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
-  struct img_error ignored = IMG_ERROR_INIT;
-  uint64_t size = SECTOR;
+  uint64_t size = q->cluster_size;
   if (buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   h->autoclear &= QCOW2_AUTOCLEAR_KNOWN;
-  if ((q->flags & IMG_OPEN_NEW) || encode (h, buf, size, &ignored) < 0) {
-    size = q->cluster_size;
-    if (encode (h, buf, size, err) < 0)
-      return -1;
-  }
+  if ((q->flags & IMG_OPEN_NEW ? encode (h, buf, size, err)
+                               : qcow2_header_encode_short (h, buf, &size, err))
+      < 0)
+    return -1;
   if (blank)
     be32_put (buf, 0);
   return img_pwrite (q->file, buf, size, 0, 0, err);

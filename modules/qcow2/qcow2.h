@@ -131,6 +131,9 @@ void qcow2_header_free (struct qcow2_header *h);
  * feature name table for v3, the unknown ones), backing name.  BUF holds one cluster and is zeroed
  * first.  ENOSPC when all that does not fit. */
 int qcow2_header_encode (const struct qcow2_header *h, uint8_t *buf, struct img_error *err);
+/* The same, but only the first sector of BUF is filled where all fits into it.  *SIZE: how much. */
+int qcow2_header_encode_short (const struct qcow2_header *h, uint8_t *buf, uint64_t *size,
+                               struct img_error *err);
 /* Encodes and writes the first cluster of q (does not flush).  Clears autoclear bits that we do not
  * know.  BLANK: without the magic, the image is not whole yet. */
 int qcow2_header_write (struct qcow2 *q, bool blank, struct img_error *err);
