@@ -23,8 +23,11 @@ column_width (const char *text)
   wchar_t c;
 
   for (const char *p = text; left > 0; p += n, left -= n) {
-    n = mbrtowc (&c, p, left, &state);
-    one = n <= left ? wcwidth (c) : -1;
+    n = one = 1;
+    if (*p < ' ' || *p > '~') { /* ASCII, nearly all that is printed, needs no table */
+      n = mbrtowc (&c, p, left, &state);
+      one = n <= left ? wcwidth (c) : -1;
+    }
     if (one < 0)
       return (int) strlen (text); /* no text of this locale */
     width += one;
