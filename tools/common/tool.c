@@ -123,6 +123,18 @@ warn_unknown (const char *text)
     tool_say (_("warning: trace event '%s' does not exist"), word);
 }
 
+/* What the environment asks for comes before what options say.  Not for --help. */
+static int
+trace_environment (struct img_error *err)
+{
+  static bool done;
+
+  if (done)
+    return 0;
+  done = true;
+  return img_trace_init (err);
+}
+
 int
 tool_trace (const char *text)
 {
@@ -133,7 +145,9 @@ tool_trace (const char *text)
     return EXIT_SUCCESS;
   }
   warn_unknown (text);
-  return img_trace_set (text, &err) < 0 ? tool_fail (&err) : -1;
+  if (trace_environment (&err) < 0 || img_trace_set (text, &err) < 0)
+    return tool_fail (&err);
+  return -1;
 }
 
 /* ---- the frame ---- */
@@ -145,9 +159,9 @@ tool_main (int argc, char **argv, const struct command *command, void *args)
   int status, n;
 
   tool_init (argv);
-  if (img_trace_init (&err) < 0)
-    return tool_finish (tool_fail (&err));
   status = opt_parse (command, argc, argv, args, &n);
+  if (status < 0 && trace_environment (&err) < 0)
+    status = tool_fail (&err);
   if (status < 0)
     status = command->run (args, n, argv + argc - n);
   return tool_finish (status);
