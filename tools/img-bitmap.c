@@ -88,56 +88,56 @@ static const struct opt opts[] = {
 
 /* ---- actions ---- */
 
-static int
-remove_all (struct img_node *node, struct img_error *err)
-{
-  struct img_value *list = img_bitmap_list (node, err);
-  int rc = list ? 0 : -1;
+typedef IMG_VEC (struct img_bitmap_change) change_list;
 
-  for (size_t i = 0; rc == 0 && i < img_value_count (list); i++) {
-    const struct img_value *name = img_value_get (img_value_at (list, i), "name");
-    rc = img_bitmap_remove (node, img_value_string (name), err);
-  }
-  img_value_free (list);
-  return rc;
+static void
+push (change_list *list, struct img_bitmap_change change)
+{
+  if (img_vec_push (list, change) < 0)
+    tool_no_memory ();
 }
 
-static int
-perform (const struct args *args, const struct action *action, struct img_node *node,
-         const char *name, struct img_node *source, struct img_error *err)
+static void
+plan (const struct args *args, const struct action *action, const char *name,
+      struct img_node *source, change_list *list)
 {
-  switch (action->kind) {
-  case ADD:
-    return img_bitmap_add (node, name, args->granularity.value, true, err);
-  case REMOVE:
-    return img_bitmap_remove (node, name, err);
-  case REMOVE_ALL:
-    return remove_all (node, err);
-  case CLEAR:
-    return img_bitmap_clear (node, name, err);
-  case ENABLE:
-  case DISABLE:
-    return img_bitmap_enable (node, name, action->kind == ENABLE, err);
-  default:
-    return img_bitmap_merge (node, name, source ? source : node, action->source, err);
-  }
+  static const enum img_bitmap_action actions[] = {
+    [ADD] = IMG_BITMAP_ADD,       [REMOVE] = IMG_BITMAP_REMOVE,  [REMOVE_ALL] = IMG_BITMAP_REMOVE,
+    [CLEAR] = IMG_BITMAP_CLEAR,   [ENABLE] = IMG_BITMAP_ENABLE,  [DISABLE] = IMG_BITMAP_ENABLE,
+    [MERGE] = IMG_BITMAP_MERGE
+  };
+  struct img_bitmap_change change = { .action = actions[action->kind], .name = name };
+
+  change.granularity = args->granularity.value;
+  change.enabled = action->kind != DISABLE;
+  change.from = source;
+  change.from_name = action->source;
+  push (list, change);
 }
 
 /* Those before the one that fails have happened. */
 static int
 perform_all (const struct args *args, struct img_node *node, const char *name,
-             struct img_node *source, struct img_error *err)
+             struct img_node *source, const struct img_value *all, struct img_error *err)
 {
-  for (size_t i = 0; i < args->actions.n; i++) {
-    const struct action *action = &args->actions.v[i];
-    if (perform (args, action, node, name, source, err) == 0)
-      continue;
-    if (name)
-      return img_error_prefix (err, _("Operation %s on bitmap %s failed"),
-                               kind_names[action->kind], name);
-    return img_error_prefix (err, _("Operation %s failed"), kind_names[action->kind]);
-  }
-  return 0;
+  change_list list = { .v = NULL };
+  size_t done = 0;
+  int rc = 0;
+
+  for (size_t i = 0; name && i < args->actions.n; i++)
+    plan (args, &args->actions.v[i], name, source ? source : node, &list);
+  for (size_t i = name ? 0 : img_value_count (all); i > 0; i--) /* the last is quickest to find */
+    plan (args, &args->actions.v[0],
+          img_value_string (img_value_get (img_value_at (all, i - 1), "name")), NULL, &list);
+  if (list.n > 0)
+    rc = img_bitmap_change (node, list.v, list.n, &done, err);
+  img_vec_free (&list);
+  if (rc == 0)
+    return 0;
+  if (name)
+    return img_error_prefix (err, _("Operation %s on bitmap %s failed"),
+                             kind_names[args->actions.v[done].kind], name);
+  return img_error_prefix (err, _("Operation %s failed"), kind_names[REMOVE_ALL]);
 }
 
 /* ---- the result ---- */
@@ -194,6 +194,7 @@ work (const struct args *args, const char *file, const char *name, struct out_re
   struct img_open_params params =
     image_open_params (&args->image, IMG_OPENF_RDWR | IMG_OPENF_NO_BACKING);
   struct img_node *node = img_open (file, &params, err), *source = NULL;
+  struct img_value *all = NULL; /* bitmaps that are to go */
   struct img_error late = IMG_ERROR_INIT;
   int rc = node ? 0 : -1;
 
@@ -205,10 +206,13 @@ work (const struct args *args, const char *file, const char *name, struct out_re
     source = img_open (args->source_file, &params, err);
     rc = source ? 0 : -1;
   }
+  if (rc == 0 && name == NULL && (all = img_bitmap_list (node, err)) == NULL)
+    rc = img_error_prefix (err, _("Operation %s failed"), kind_names[REMOVE_ALL]);
   if (rc == 0)
-    rc = perform_all (args, node, name, source, err);
+    rc = perform_all (args, node, name, source, all, err);
   if (rc == 0 && result->json)
     rc = report (node, result->facts, err);
+  img_value_free (all);
   img_close (source, &late);
   if (img_close (node, &late) < 0 && rc == 0) {
     *err = late;

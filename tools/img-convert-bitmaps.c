@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bitmaps of img-convert: those of the source are made in the target once the data are there,
- * in their order, with their granularity; those that record do so again. */
+ * in their order, with their granularity; those that record do so again.  All in one change. */
 
 #include <config.h>
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/cleanup.h>
 #include <blkimg/i18n.h>
 #include <blkimg/module.h>
 
@@ -60,18 +60,20 @@ convert_bitmaps_judge (const struct convert_args *args, struct img_node *source,
   return 0;
 }
 
-static int
-copy_one (struct img_node *dst, struct img_node *source, const struct img_value *b,
-          struct img_error *err)
+/* What makes bitmap B of SOURCE in the target too: 2 or 3 changes at C.  Returns how many. */
+static size_t
+plan (struct img_bitmap_change *c, struct img_node *source, const struct img_value *b)
 {
   const char *name = name_of (b);
 
-  if (img_bitmap_add (dst, name, img_value_uint (img_value_get (b, "granularity")), false, err) < 0)
-    return img_error_prefix (err, _("Failed to create bitmap %s"), name);
-  if (img_bitmap_merge (dst, name, source, name, err) < 0 ||
-      (has_flag (b, "auto") && img_bitmap_enable (dst, name, true, err) < 0))
-    return img_error_prefix (err, _("Failed to populate bitmap %s"), name);
-  return 0;
+  c[0] = (struct img_bitmap_change) { .action = IMG_BITMAP_ADD, .name = name };
+  c[0].granularity = img_value_uint (img_value_get (b, "granularity"));
+  c[1] = (struct img_bitmap_change) { .action = IMG_BITMAP_MERGE, .name = name };
+  c[1].from = source;
+  c[1].from_name = name;
+  c[2] = (struct img_bitmap_change) { .action = IMG_BITMAP_ENABLE, .name = name };
+  c[2].enabled = true;
+  return has_flag (b, "auto") ? 3 : 2;
 }
 
 int
@@ -79,14 +81,21 @@ convert_bitmaps_copy (const struct convert_args *args, struct img_node *dst,
                       struct img_node *source, const struct img_value *list,
                       struct img_error *err)
 {
-  for (size_t i = 0; list && i < img_value_count (list); i++) {
+  size_t count = list ? img_value_count (list) : 0, n = 0, done;
+  IMG_CLEANUP (free) struct img_bitmap_change *changes = calloc (3 * count + 1, sizeof *changes);
+
+  if (changes == NULL)
+    tool_no_memory ();
+  for (size_t i = 0; i < count; i++) {
     const struct img_value *b = img_value_at (list, i);
-    if (!has_flag (b, "in-use")) {
-      if (copy_one (dst, source, b, err) < 0)
-        return -1;
-    } else if (!args->quiet) {
+    if (!has_flag (b, "in-use"))
+      n += plan (changes + n, source, b);
+    else if (!args->quiet)
       tool_say (_("warning: Skipping inconsistent bitmap '%s'"), name_of (b));
-    }
   }
-  return 0;
+  if (n == 0 || img_bitmap_change (dst, changes, n, &done, err) == 0)
+    return 0;
+  if (changes[done].action == IMG_BITMAP_ADD)
+    return img_error_prefix (err, _("Failed to create bitmap %s"), changes[done].name);
+  return img_error_prefix (err, _("Failed to populate bitmap %s"), changes[done].name);
 }

@@ -162,14 +162,16 @@ int img_bitmap_remove (struct img_node *node, const char *name, struct img_error
 /* Marks nothing any more; records (ON) or does not from now on. */
 int img_bitmap_clear (struct img_node *node, const char *name, struct img_error *err);
 int img_bitmap_enable (struct img_node *node, const char *name, bool on, struct img_error *err);
-/* The first marked range that ends behind FROM, cut off before FROM.  1: *START, *LENGTH; 0: there
- * is none. */
-int img_bitmap_next (struct img_node *node, const char *name, uint64_t from, uint64_t *start,
-                     uint64_t *length, struct img_error *err);
 /* Marks in bitmap NAME what is marked in FROM_NAME of the image FROM (NODE itself, or one of the
  * same size). */
 int img_bitmap_merge (struct img_node *node, const char *name, struct img_node *from,
                       const char *from_name, struct img_error *err);
+/* N of these (node.h) in their order, as one: each sees what those before it did, and an
+ * interruption leaves all bitmaps as before the first or as after the last.  A thousand cost little
+ * more than one, where the functions above write the image's list of bitmaps anew each time.  When
+ * one fails those before it have happened: *DONE is how many; it is set in any case. */
+int img_bitmap_change (struct img_node *node, const struct img_bitmap_change *changes, size_t n,
+                       size_t *done, struct img_error *err);
 
 struct img_measure; /* module.h */
 /* How many bytes a new file of FORMAT would take for m->source (or m->size bytes when that is

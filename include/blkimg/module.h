@@ -11,10 +11,10 @@
  * in.  The core takes min(size) of what a module brings, so a module built against an older header
  * keeps working, and callbacks that it does not know are NULL.  What a module is handed ends where
  * its struct_size says: members that came after version 0.1 may not be there.  All other structs
- * (img_extent, img_place, img_magic, img_optdesc, img_limits, img_aio_io), the order of enums and
- * the meaning of flags are fixed: were one to change, IMG_ABI would, and the core refuses modules
- * of another IMG_ABI.  A module that needs a function which the library lacks is not loaded either.
- * Bits of `flags` that a callback does not know it ignores.
+ * (img_extent, img_place, img_magic, img_optdesc, img_limits, img_aio_io, img_bitmap_change), the
+ * order of enums and the meaning of flags are fixed: were one to change, IMG_ABI would, and the
+ * core refuses modules of another IMG_ABI.  A module that needs a function which the library lacks
+ * is not loaded either.  Bits of `flags` that a callback does not know it ignores.
  *
  * Thread rule: a driver that declares IMG_THREADS_SERIAL (0, the default) has at most one callback
  * running per node at any time.  With IMG_THREADS_PARALLEL these may run at once, on any threads:
@@ -278,6 +278,12 @@ struct img_bitmap_ops {
                 int (*next) (void *arg, uint64_t from, uint64_t *start, uint64_t *length,
                              struct img_error *err),
                 void *arg, struct img_error *err);
+  /* Where it is there, called instead of the five that change: the N changes in their order, each
+   * seeing what those before it did; wherever it is interrupted the bitmaps are as before or as
+   * after all of them.  Merges: FROM is NODE, or is asked by img_bitmap_next and has the same size.
+   * When one fails those before it are made; *DONE, which is 0 at first: how many. */
+  int (*change) (struct img_node *node, const struct img_bitmap_change *changes, size_t n,
+                 size_t *done, struct img_error *err);
 };
 
 enum {

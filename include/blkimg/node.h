@@ -186,6 +186,29 @@ typedef int img_walk_fn (void *arg, const struct img_block *block, struct img_er
 int img_walk_all (struct img_node *node, uint64_t offset, uint64_t length, unsigned flags,
                   img_walk_fn *fn, void *arg, struct img_error *err);
 
+/* ---- dirty bitmaps (blkimg.h), as drivers need them ---- */
+
+enum img_bitmap_action {
+  IMG_BITMAP_ADD, /* granularity, enabled */
+  IMG_BITMAP_REMOVE,
+  IMG_BITMAP_CLEAR,
+  IMG_BITMAP_ENABLE, /* enabled: or disables it */
+  IMG_BITMAP_MERGE /* from, from_name */
+};
+/* One of several changes of an image's bitmaps; what ACTION does not need is not looked at. */
+struct img_bitmap_change {
+  enum img_bitmap_action action;
+  const char *name;
+  uint64_t granularity; /* 0: the format's default */
+  bool enabled;         /* it records from now on */
+  struct img_node *from;
+  const char *from_name;
+};
+/* The first marked range that ends behind FROM, cut off before FROM.  1: *START, *LENGTH; 0: there
+ * is none. */
+int img_bitmap_next (struct img_node *node, const char *name, uint64_t from, uint64_t *start,
+                     uint64_t *length, struct img_error *err);
+
 #ifdef __cplusplus
 }
 #endif

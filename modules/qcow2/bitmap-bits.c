@@ -100,7 +100,7 @@ struct qcow2_bits *
 qcow2_bits_open (struct qcow2 *q, const struct qcow2_bitmap *b, struct img_error *err)
 {
   struct qcow2_bits *bits = qcow2_bits_new (q, q->h.size, b->granularity_bits, err);
-  if (bits && read_table (bits, b, err) < 0) {
+  if (bits && !b->blank && read_table (bits, b, err) < 0) {
     qcow2_bits_free (bits);
     return NULL;
   }

@@ -98,8 +98,10 @@ qcow2_bitmap_edit_append (struct qcow2_bitmap_edit *e, const char *name, struct 
     img_error_set (err, ENOMEM, _("out of memory"));
     return NULL;
   }
-  v += e->all.n++;
-  *v = (struct qcow2_bitmap) { .name = copy, .type = QCOW2_BITMAP_DIRTY_TRACKING };
+  e->all.near = e->all.n++;
+  v += e->all.near;
+  *v = (struct qcow2_bitmap) { .name = copy, .hash = qcow2_bitmap_hash (copy),
+                               .type = QCOW2_BITMAP_DIRTY_TRACKING };
   return v;
 }
 
@@ -109,6 +111,8 @@ qcow2_bitmap_edit_release (struct qcow2_bitmap_edit *e, const struct qcow2_bitma
 {
   struct qcow2 *q = e->q;
   uint64_t bytes = (uint64_t) b->table_size * 8, size = img_size (q->file);
+  if (b->blank)
+    return 0;
   if (!img_within (b->table_offset, bytes, size)) /* whatever that is, it is not ours */
     return 0;
   IMG_CLEANUP (free) uint8_t *table = malloc (bytes + 1);
@@ -131,22 +135,58 @@ qcow2_bitmap_edit_store (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b,
                          struct qcow2_bits *bits, struct img_error *err)
 {
   struct qcow2 *q = e->q;
+  uint64_t offset;
   for (uint32_t i = 0; i < bits->n; i++)
     if (bits->changed[i] && bits->table[i] > 1) {
       if (push (&e->old, bits->table[i], q->cluster_size, q, err) < 0)
         return -1;
       bits->table[i] = 0;
     }
-  if (qcow2_begin (q, err) < 0 || qcow2_bits_write (bits, &e->fresh, err) < 0
-      || push (&e->old, b->table_offset, (uint64_t) b->table_size * 8, q, err) < 0)
+  if (qcow2_begin (q, err) < 0 || qcow2_bits_write (bits, &e->fresh, err) < 0)
+    return -1;
+  if (!b->blank && push (&e->old, b->table_offset, (uint64_t) b->table_size * 8, q, err) < 0)
     return -1;
   IMG_CLEANUP (free) uint8_t *table = malloc ((size_t) bits->n * 8 + 1);
   if (table == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   for (uint32_t i = 0; i < bits->n; i++)
     be64_put (table + (size_t) i * 8, bits->table[i]);
+  if (put_new (e, table, (uint64_t) bits->n * 8, &offset, err) < 0)
+    return -1;
+  b->table_offset = offset;
   b->table_size = bits->n;
-  return put_new (e, table, (uint64_t) bits->n * 8, &b->table_offset, err);
+  b->blank = false;
+  return 0;
+}
+
+/* Tables of bitmaps that mark nothing, of which earlier changes of this edit needed none. */
+static int
+store_blank (struct qcow2_bitmap_edit *e, struct img_error *err)
+{
+  for (uint32_t i = 0; i < e->all.n; i++) {
+    struct qcow2_bitmap *b = &e->all.v[i];
+    if (!b->blank)
+      continue;
+    IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *empty =
+      qcow2_bits_new (e->q, e->q->h.size, b->granularity_bits, err);
+    if (empty == NULL || qcow2_bitmap_edit_store (e, b, empty, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+struct qcow2_edit_mark
+qcow2_bitmap_edit_mark (const struct qcow2_bitmap_edit *e)
+{
+  return (struct qcow2_edit_mark) { e->old.n, e->fresh.n };
+}
+
+void
+qcow2_bitmap_edit_rewind (struct qcow2_bitmap_edit *e, struct qcow2_edit_mark mark)
+{
+  for (; e->fresh.n > mark.fresh; e->fresh.n--)
+    qcow2_unalloc (e->q, e->fresh.v[e->fresh.n - 1].cluster, e->fresh.v[e->fresh.n - 1].n);
+  e->old.n = mark.old;
 }
 
 /* ---- the directory ---- */
@@ -200,6 +240,8 @@ qcow2_bitmap_edit_place (struct qcow2_bitmap_edit *e, struct qcow2_header *h,
 {
   struct qcow2 *q = e->q;
   uint64_t bytes;
+  if (store_blank (e, err) < 0)
+    return -1;
   IMG_CLEANUP (free) uint8_t *dir = qcow2_bitmaps_encode (&e->all, &bytes, err);
   if (dir == NULL)
     return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bitmap-ops.c - what can be done with persistent dirty bitmaps: list, add, remove, clear, enable,
- * next, merge.
+/* bitmap-ops.c - what can be done with persistent dirty bitmaps: list, next, change.
  *
- * Owns: which operation is allowed on which bitmap.  One that is marked in use (inconsistent: who
+ * Owns: which operation is allowed on which bitmap.  Any number of changes is one edit: the
+ * directory is read and written once.  One that is marked in use (inconsistent: who
  * had it open did not close it) can only be removed.  Refuses: all but listing in version 2 images.
  */
 #include <inttypes.h>
@@ -21,7 +21,7 @@ refuse (const struct qcow2_bitmap *b, struct img_error *err)
 }
 
 static struct qcow2_bitmap *
-find (const struct qcow2_bitmaps *all, const char *name, bool to_use, struct img_error *err)
+find (struct qcow2_bitmaps *all, const char *name, bool to_use, struct img_error *err)
 {
   struct qcow2_bitmap *b = qcow2_bitmap_find (all, name);
   if (b == NULL) {
@@ -41,8 +41,11 @@ void
 qcow2_reader_drop (struct qcow2 *q)
 {
   qcow2_bits_free (q->reader);
-  free (q->reader_name);
+  if (q->reader_all)
+    qcow2_bitmaps_free (q->reader_all);
+  free (q->reader_all);
   q->reader = NULL;
+  q->reader_all = NULL;
   q->reader_name = NULL;
 }
 
@@ -80,25 +83,29 @@ list (struct img_node *node, struct img_value *array, struct img_error *err)
   return r;
 }
 
+/* The directory stays as long as nothing changes: not read for each of many bitmaps. */
 static int
 start_reading (struct qcow2 *q, const char *name, struct img_error *err)
 {
-  struct qcow2_bitmaps all;
   if (q->reader && strcmp (q->reader_name, name) == 0)
     return 0;
-  qcow2_reader_drop (q);
-  int r = read_directory (q, &all, err);
-  const struct qcow2_bitmap *b = r == 0 ? find (&all, name, true, err) : NULL;
-  q->reader_name = strdup (name);
-  if (b && q->reader_name)
-    q->reader = qcow2_bits_open (q, b, err);
-  else if (b)
-    img_error_set (err, ENOMEM, _("out of memory"));
-  qcow2_bitmaps_free (&all);
-  if (q->reader)
-    return 0;
-  qcow2_reader_drop (q);
-  return -1;
+  qcow2_bits_free (q->reader);
+  q->reader = NULL;
+  if (q->reader_all == NULL) {
+    q->reader_all = calloc (1, sizeof *q->reader_all);
+    if (q->reader_all == NULL)
+      return img_error_set (err, ENOMEM, _("out of memory"));
+    if (read_directory (q, q->reader_all, err) < 0) {
+      qcow2_reader_drop (q);
+      return -1;
+    }
+  }
+  const struct qcow2_bitmap *b = find (q->reader_all, name, true, err);
+  if (b == NULL)
+    return -1;
+  q->reader_name = b->name;
+  q->reader = qcow2_bits_open (q, b, err);
+  return q->reader ? 0 : -1;
 }
 
 static int
@@ -114,13 +121,7 @@ next (struct img_node *node, const char *name, uint64_t from, uint64_t *start, u
   return r;
 }
 
-/* ---- edits ---- */
-
-struct request {
-  const char *name;
-  uint64_t granularity;
-  bool on;
-};
+/* ---- changes: in the directory in memory; one that fails leaves its entry as it was ---- */
 
 static int
 granularity_bits (struct qcow2 *q, uint64_t granularity, uint8_t *bits, struct img_error *err)
@@ -136,35 +137,48 @@ granularity_bits (struct qcow2 *q, uint64_t granularity, uint8_t *bits, struct i
 }
 
 static int
-add_to (struct qcow2_bitmap_edit *e, const struct request *r, struct img_error *err)
+make_blank (const struct qcow2 *q, struct qcow2_bitmap *b, struct img_error *err)
 {
-  struct qcow2 *q = e->q;
-  uint8_t bits = 0;
-  if (q->h.version < 3)
-    return img_error_set (err, ENOTSUP, _("Cannot store dirty bitmaps in qcow2 v2 files"));
-  if (r->name[0] == '\0')
-    return img_error_set (err, EINVAL, _("Bitmap name cannot be empty"));
-  if (strlen (r->name) > QCOW2_BITMAP_MAX_NAME)
-    return img_error_set (err, EINVAL, _("Name length exceeds maximum (%d characters)"),
-                          QCOW2_BITMAP_MAX_NAME);
-  if (qcow2_bitmap_find (&e->all, r->name))
-    return img_error_set (err, EEXIST, _("Bitmap already exists: %s"), r->name);
-  if (granularity_bits (q, r->granularity, &bits, err) < 0)
-    return -1;
-  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *empty = qcow2_bits_new (q, q->h.size, bits, err);
-  struct qcow2_bitmap *b = empty ? qcow2_bitmap_edit_append (e, r->name, err) : NULL;
-  if (b == NULL)
-    return -1;
-  b->granularity_bits = bits;
-  b->flags = r->on ? QCOW2_BITMAP_AUTO : 0;
-  return qcow2_bitmap_edit_store (e, b, empty, err);
+  uint32_t n;
+  if (!qcow2_bits_entries (q, q->h.size, b->granularity_bits, &n))
+    return img_error_set (err, EFBIG, _("Too much space will be occupied by the bitmap. Use larger"
+                                        " granularity"));
+  b->table_size = n;
+  b->blank = true;
+  return 0;
 }
 
 static int
-remove_from (struct qcow2_bitmap_edit *e, const struct request *r, struct img_error *err)
+add (struct qcow2_bitmap_edit *e, const struct img_bitmap_change *c, struct img_error *err)
 {
-  struct qcow2_bitmap *b = find (&e->all, r->name, false, err);
-  if (b == NULL || qcow2_bitmap_edit_release (e, b, err) < 0)
+  struct qcow2 *q = e->q;
+  struct qcow2_bitmap new = { .flags = c->enabled ? QCOW2_BITMAP_AUTO : 0 };
+  if (q->h.version < 3)
+    return img_error_set (err, ENOTSUP, _("Cannot store dirty bitmaps in qcow2 v2 files"));
+  if (c->name[0] == '\0')
+    return img_error_set (err, EINVAL, _("Bitmap name cannot be empty"));
+  if (strlen (c->name) > QCOW2_BITMAP_MAX_NAME)
+    return img_error_set (err, EINVAL, _("Name length exceeds maximum (%d characters)"),
+                          QCOW2_BITMAP_MAX_NAME);
+  if (qcow2_bitmap_find (&e->all, c->name))
+    return img_error_set (err, EEXIST, _("Bitmap already exists: %s"), c->name);
+  if (granularity_bits (q, c->granularity, &new.granularity_bits, err) < 0
+      || make_blank (q, &new, err) < 0)
+    return -1;
+  struct qcow2_bitmap *b = qcow2_bitmap_edit_append (e, c->name, err);
+  if (b == NULL)
+    return -1;
+  b->granularity_bits = new.granularity_bits;
+  b->table_size = new.table_size;
+  b->flags = new.flags;
+  b->blank = true;
+  return 0;
+}
+
+static int
+remove_bitmap (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b, struct img_error *err)
+{
+  if (qcow2_bitmap_edit_release (e, b, err) < 0)
     return -1;
   qcow2_bitmap_clear (b);
   uint32_t behind = e->all.n - 1 - (uint32_t) (b - e->all.v);
@@ -174,86 +188,33 @@ remove_from (struct qcow2_bitmap_edit *e, const struct request *r, struct img_er
 }
 
 static int
-clear_in (struct qcow2_bitmap_edit *e, const struct request *r, struct img_error *err)
+clear (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b, struct img_error *err)
 {
-  struct qcow2_bitmap *b = find (&e->all, r->name, true, err);
-  if (b == NULL || qcow2_bitmap_edit_release (e, b, err) < 0)
-    return -1;
-  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *empty =
-    qcow2_bits_new (e->q, e->q->h.size, b->granularity_bits, err);
-  b->table_size = 0; /* given back already */
-  return empty ? qcow2_bitmap_edit_store (e, b, empty, err) : -1;
-}
-
-static int
-enable_in (struct qcow2_bitmap_edit *e, const struct request *r, struct img_error *err)
-{
-  struct qcow2_bitmap *b = find (&e->all, r->name, true, err);
-  if (b == NULL)
-    return -1;
-  b->flags = (b->flags & ~(uint32_t) QCOW2_BITMAP_AUTO) | (r->on ? QCOW2_BITMAP_AUTO : 0);
-  return 0;
-}
-
-static int
-edit (struct img_node *node, const struct request *request,
-      int (*change) (struct qcow2_bitmap_edit *e, const struct request *r, struct img_error *err),
-      struct img_error *err)
-{
-  struct qcow2 *q = img_node_priv (node);
-  struct qcow2_bitmap_edit e;
-  pthread_rwlock_wrlock (&q->lock);
-  int r = qcow2_bitmap_edit_begin (q, &e, err);
-  if (r == 0)
-    r = change (&e, request, err);
-  if (r == 0)
-    r = qcow2_bitmap_edit_commit (&e, err);
-  else
-    qcow2_bitmap_edit_end (&e, QCOW2_EDIT_UNDONE);
-  pthread_rwlock_unlock (&q->lock);
-  return r;
-}
-
-static int
-add (struct img_node *node, const char *name, uint64_t granularity, bool enabled,
-     struct img_error *err)
-{
-  struct request request = { name, granularity, enabled };
-  return edit (node, &request, add_to, err);
-}
-
-static int
-remove_bitmap (struct img_node *node, const char *name, struct img_error *err)
-{
-  struct request request = { .name = name };
-  return edit (node, &request, remove_from, err);
-}
-
-static int
-clear (struct img_node *node, const char *name, struct img_error *err)
-{
-  struct request request = { .name = name };
-  return edit (node, &request, clear_in, err);
-}
-
-static int
-enable (struct img_node *node, const char *name, bool on, struct img_error *err)
-{
-  struct request request = { .name = name, .on = on };
-  return edit (node, &request, enable_in, err);
+  return qcow2_bitmap_edit_release (e, b, err) < 0 ? -1 : make_blank (e->q, b, err);
 }
 
 /* ---- merge ---- */
 
-typedef int next_fn (void *arg, uint64_t from, uint64_t *start, uint64_t *length,
-                     struct img_error *err);
+struct source {
+  struct img_node *node;  /* another image's, or */
+  struct qcow2_bits *own; /* a bitmap of the edit */
+  const char *name;
+};
 
 static int
-mark_all (struct qcow2_bits *bits, next_fn *source, void *arg, struct img_error *err)
+next_of (const struct source *s, uint64_t from, uint64_t *start, uint64_t *length,
+         struct img_error *err)
+{
+  return s->own ? qcow2_bits_next (s->own, from, start, length, err)
+                : img_bitmap_next (s->node, s->name, from, start, length, err);
+}
+
+static int
+mark_all (struct qcow2_bits *bits, const struct source *source, struct img_error *err)
 {
   uint64_t from = 0, start, length;
   int r;
-  while ((r = source (arg, from, &start, &length, err)) > 0) {
+  while ((r = next_of (source, from, &start, &length, err)) > 0) {
     if (qcow2_bits_set (bits, start, length, err) < 0)
       return -1;
     from = start + length;
@@ -261,25 +222,81 @@ mark_all (struct qcow2_bits *bits, next_fn *source, void *arg, struct img_error 
   return r;
 }
 
-/* SOURCE may be of this image: it is asked without the lock. */
 static int
-merge (struct img_node *node, const char *name, next_fn *source, void *arg, struct img_error *err)
+merge (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b, const struct img_bitmap_change *c,
+       struct img_error *err)
+{
+  struct source source = { .node = c->from, .name = c->from_name };
+  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *own = NULL;
+  if (c->from == e->q->node) {
+    const struct qcow2_bitmap *from = find (&e->all, c->from_name, true, err);
+    source.own = own = from ? qcow2_bits_open (e->q, from, err) : NULL;
+    if (own == NULL)
+      return -1;
+  }
+  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *bits = qcow2_bits_open (e->q, b, err);
+  if (bits == NULL || mark_all (bits, &source, err) < 0)
+    return -1;
+  return qcow2_bitmap_edit_store (e, b, bits, err);
+}
+
+/* ---- the callback ---- */
+
+static int
+perform (struct qcow2_bitmap_edit *e, const struct img_bitmap_change *c, struct img_error *err)
+{
+  if (c->action == IMG_BITMAP_ADD)
+    return add (e, c, err);
+  struct qcow2_bitmap *b = find (&e->all, c->name, c->action != IMG_BITMAP_REMOVE, err);
+  if (b == NULL)
+    return -1;
+  switch (c->action) {
+  case IMG_BITMAP_REMOVE:
+    return remove_bitmap (e, b, err);
+  case IMG_BITMAP_CLEAR:
+    return clear (e, b, err);
+  case IMG_BITMAP_ENABLE:
+    b->flags = (b->flags & ~(uint32_t) QCOW2_BITMAP_AUTO) | (c->enabled ? QCOW2_BITMAP_AUTO : 0);
+    return 0;
+  default:
+    return merge (e, b, c, err);
+  }
+}
+
+static int
+perform_all (struct qcow2_bitmap_edit *e, const struct img_bitmap_change *changes, size_t n,
+             size_t *done, struct img_error *err)
+{
+  for (; *done < n; ++*done) {
+    struct qcow2_edit_mark mark = qcow2_bitmap_edit_mark (e);
+    if (perform (e, &changes[*done], err) == 0)
+      continue;
+    qcow2_bitmap_edit_rewind (e, mark);
+    return -1;
+  }
+  return 0;
+}
+
+static int
+change (struct img_node *node, const struct img_bitmap_change *changes, size_t n, size_t *done,
+        struct img_error *err)
 {
   struct qcow2 *q = img_node_priv (node);
   struct qcow2_bitmap_edit e;
+  struct img_error late = IMG_ERROR_INIT;
+  size_t made = 0;
   pthread_rwlock_wrlock (&q->lock);
   int r = qcow2_bitmap_edit_begin (q, &e, err);
-  pthread_rwlock_unlock (&q->lock);
-  struct qcow2_bitmap *b = r == 0 ? find (&e.all, name, true, err) : NULL;
-  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *bits = b ? qcow2_bits_open (q, b, err) : NULL;
-  r = bits ? mark_all (bits, source, arg, err) : -1;
-  pthread_rwlock_wrlock (&q->lock);
   if (r == 0)
-    r = qcow2_bitmap_edit_store (&e, b, bits, err);
-  if (r == 0)
-    r = qcow2_bitmap_edit_commit (&e, err);
-  else
+    r = perform_all (&e, changes, n, &made, err);
+  if (made == 0) {
     qcow2_bitmap_edit_end (&e, QCOW2_EDIT_UNDONE);
+  } else if (qcow2_bitmap_edit_commit (&e, &late) == 0) {
+    *done = made;
+  } else {
+    *err = late;
+    r = -1;
+  }
   pthread_rwlock_unlock (&q->lock);
   return r;
 }
@@ -287,10 +304,6 @@ merge (struct img_node *node, const char *name, next_fn *source, void *arg, stru
 const struct img_bitmap_ops qcow2_bitmap_ops = {
   .struct_size = sizeof qcow2_bitmap_ops,
   .list = list,
-  .add = add,
-  .remove = remove_bitmap,
-  .clear = clear,
-  .enable = enable,
   .next = next,
-  .merge = merge,
+  .change = change,
 };

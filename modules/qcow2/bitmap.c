@@ -59,6 +59,7 @@ parse (struct qcow2 *q, const uint8_t *dir, uint64_t length, struct qcow2_bitmap
       memcpy (v->extra, p, v->extra_size);
     if (v->name == NULL || (v->extra_size && v->extra == NULL))
       return img_error_set (err, ENOMEM, _("out of memory"));
+    v->hash = qcow2_bitmap_hash (v->name);
     pos += bytes;
   }
   if (pos != length)
@@ -107,12 +108,34 @@ qcow2_bitmaps_free (struct qcow2_bitmaps *b)
   *b = (struct qcow2_bitmaps) { .v = NULL };
 }
 
-struct qcow2_bitmap *
-qcow2_bitmap_find (const struct qcow2_bitmaps *all, const char *name)
+/* FNV-1a: tens of thousands of names are compared with each other. */
+uint32_t
+qcow2_bitmap_hash (const char *name)
 {
-  for (uint32_t i = 0; i < all->n; i++)
-    if (strcmp (all->v[i].name, name) == 0)
+  uint32_t h = 0x811c9dc5;
+  while (*name)
+    h = (h ^ (uint8_t) *name++) * 0x01000193;
+  return h;
+}
+
+static bool
+is_named (const struct qcow2_bitmap *b, const char *name, uint32_t hash)
+{
+  return b->hash == hash && strcmp (b->name, name) == 0;
+}
+
+struct qcow2_bitmap *
+qcow2_bitmap_find (struct qcow2_bitmaps *all, const char *name)
+{
+  uint32_t hash = qcow2_bitmap_hash (name);
+  uint32_t near = all->n > 0 ? (uint32_t) img_min (all->near, all->n - 1) : 0;
+  for (uint32_t k = 0; k < all->n; k++) {
+    uint32_t i = k < all->n - near ? near + k : k - (all->n - near);
+    if (is_named (&all->v[i], name, hash)) {
+      all->near = i;
       return &all->v[i];
+    }
+  }
   return NULL;
 }
 

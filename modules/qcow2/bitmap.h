@@ -69,7 +69,9 @@ void qcow2_bits_trim (struct qcow2_bits *bits);
 
 /* ---- the directory ---- */
 
-struct qcow2_bitmap *qcow2_bitmap_find (const struct qcow2_bitmaps *all, const char *name);
+uint32_t qcow2_bitmap_hash (const char *name);
+/* Quick where names are asked for in their order, or the last one again. */
+struct qcow2_bitmap *qcow2_bitmap_find (struct qcow2_bitmaps *all, const char *name);
 void qcow2_bitmap_clear (struct qcow2_bitmap *b); /* frees what it holds */
 /* Made by a program that may have lost changes, or of a kind that we cannot use. */
 bool qcow2_bitmap_usable (const struct qcow2_bitmap *b);
@@ -89,13 +91,20 @@ int qcow2_bitmap_edit_begin (struct qcow2 *q, struct qcow2_bitmap_edit *e, struc
 /* Another entry at the end. */
 struct qcow2_bitmap *qcow2_bitmap_edit_append (struct qcow2_bitmap_edit *e, const char *name,
                                                struct img_error *err);
-/* BITS, all in memory or empty, become the contents of B; those it had are given back. */
+/* BITS, all in memory or empty, become the contents of B; those it had are given back.  B is as it
+ * was when this fails. */
 int qcow2_bitmap_edit_store (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b,
                              struct qcow2_bits *bits, struct img_error *err);
 /* Table and clusters of B will be given back. */
 int qcow2_bitmap_edit_release (struct qcow2_bitmap_edit *e, const struct qcow2_bitmap *b,
                                struct img_error *err);
-/* Writes the directory to a new place, and *H gets it. */
+/* A change that fails within an edit leaves the runs as they were before it. */
+struct qcow2_edit_mark {
+  size_t old, fresh;
+};
+struct qcow2_edit_mark qcow2_bitmap_edit_mark (const struct qcow2_bitmap_edit *e);
+void qcow2_bitmap_edit_rewind (struct qcow2_bitmap_edit *e, struct qcow2_edit_mark mark);
+/* Writes what tables there are to write, and the directory, to a new place, and *H gets it. */
 int qcow2_bitmap_edit_place (struct qcow2_bitmap_edit *e, struct qcow2_header *h,
                              struct img_error *err);
 enum qcow2_edit_end {

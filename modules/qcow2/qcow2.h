@@ -193,6 +193,7 @@ void qcow2_cache_forget_all (struct qcow2_cache *cache);
 struct qcow2_writer;     /* write.h */
 struct qcow2_decompress; /* compressed.c */
 struct qcow2_bits;       /* bitmap.h */
+struct qcow2_bitmaps;
 struct qcow2_crypt;      /* crypt.c */
 
 struct qcow2 {
@@ -226,7 +227,8 @@ struct qcow2 {
   struct qcow2_crypt *crypt;   /* NULL: the image is not encrypted */
 
   struct qcow2_bits *reader; /* bitmap-ops.c: the bitmap that is being read, or NULL */
-  char *reader_name;
+  struct qcow2_bitmaps *reader_all; /* the directory that it is in, or NULL */
+  const char *reader_name;
 };
 
 /* ---- guest offsets and L2 entries ---- */
@@ -328,22 +330,24 @@ int qcow2_snapshot_judge (const struct qcow2 *q, const struct qcow2_snapshot *s,
 enum { QCOW2_BITMAP_IN_USE = 1, QCOW2_BITMAP_AUTO = 2, QCOW2_BITMAP_EXTRA_OK = 4 };
 struct qcow2_bitmap {
   char *name;
+  uint32_t hash; /* of the name */
   uint64_t table_offset;
   uint32_t table_size, flags; /* entries; QCOW2_BITMAP_* */
   uint8_t type, granularity_bits;
   uint8_t *extra; /* kept as it is */
   uint32_t extra_size;
   uint64_t at; /* of the entry in the file */
+  bool blank;  /* in an edit: marks nothing, and its table is yet to be written */
 };
 struct qcow2_bitmaps {
   struct qcow2_bitmap *v;
-  uint32_t n;
+  uint32_t n, near; /* near: where the last one was found */
 };
 /* Reads the bitmap directory (none: *B is empty); free *B in any case. */
 int qcow2_bitmaps_read (struct qcow2 *q, struct qcow2_bitmaps *b, struct img_error *err);
 void qcow2_bitmaps_free (struct qcow2_bitmaps *b);
 
-/* Forgets what bitmap is being read. */
+/* Forgets what bitmap is being read, and the directory. */
 void qcow2_reader_drop (struct qcow2 *q);
 
 /* ---- encryption ---- */

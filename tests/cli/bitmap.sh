@@ -32,6 +32,31 @@ run_ok "merge with itself" img-bitmap --merge two x.qcow2 two
 run_ok "clear" img-bitmap --clear --output=json x.qcow2 two
 like "$out" '"dirty-bytes": 0' "nothing is marked"
 
+# Many are stored with one directory: each takes a table and a cluster of marks, and no more.
+img-create -q -f qcow2 m.qcow2 1M
+for i in 0 1 2 3 4 5 6 7 8 9; do
+  img-bitmap --add m.qcow2 "m$i"
+  img-bitmap --add --merge "m$i" --disable m.qcow2 "o$i"
+done
+head -c 1M d.raw >m.raw
+run_ok "ten have a cluster of marks" img-convert -n -O qcow2 m.raw m.qcow2
+run_ok "convert of many" img-convert --bitmaps -O qcow2 m.qcow2 n.qcow2
+is "$(names n.qcow2)" "$(names m.qcow2)" "all are there"
+run_ok "the image is sound" img-check n.qcow2
+unlike "$out" 'leak' "nothing has leaked"
+img-convert -O qcow2 m.qcow2 o.qcow2
+bare=$(wc -c <o.qcow2) full=$(wc -c <n.qcow2)
+is $(((full - bare) / 65536)) 31 "20 tables, 10 clusters, 1 directory"
+
+# What failed half way has taken no room and left no trace.
+img-create -q -f qcow2 z.qcow2 1M
+img-bitmap --add z.qcow2 a
+run_fails "a later action fails" 1 img-bitmap --clear --disable --merge nope --enable z.qcow2 a
+like "$err" 'Operation merge on bitmap a failed' "which says what"
+like "$(img-info z.qcow2 | tr -d '\n')" 'flags: *name: a' "what was before it has happened"
+run_ok "the image is sound" img-check z.qcow2
+unlike "$out" 'leak' "nothing has leaked"
+
 img-create -q -f qcow2 y.qcow2 5M
 run_fails "sizes differ" 1 img-bitmap --merge two -b x.qcow2 -F qcow2 --add y.qcow2 two
 run_ok "add three" img-bitmap --add x.qcow2 three

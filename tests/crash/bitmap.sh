@@ -18,8 +18,13 @@ for opts in cluster_size=512 cluster_size=64k,refcount_bits=64; do
   done
   crash "clear and remove $opts" 'img-bitmap --clear --disable --remove t.qcow2 a' t.qcow2 new.raw
   img-bitmap --add --disable -g 64k t.qcow2 b || exit 99
+  img-convert -O qcow2 new.raw many.qcow2 && for i in 1 2 3; do
+    img-bitmap --add -g 512 many.qcow2 "m$i" || exit 99
+  done
   crash "merge $opts" -b a=first.raw -b b=new.raw 'img-bitmap --merge a t.qcow2 b' t.qcow2 new.raw
   crash "enable $opts" -b a=first.raw -b b=new.raw 'img-bitmap --enable t.qcow2 b' t.qcow2 new.raw
+  crash "convert to it $opts" -b a=first.raw -b b=new.raw \
+    'img-convert -n --bitmaps -O qcow2 many.qcow2 t.qcow2' t.qcow2 new.raw
   img-bitmap --remove t.qcow2 b || exit 99
   cp new.raw large.raw && truncate -s 3M large.raw && head -c 400k new.raw >short.raw || exit 99
   crash "grow $opts" -b a=first.raw 'img-resize -q t.qcow2 3M' t.qcow2 new.raw large.raw

@@ -12,4 +12,5 @@ img-bitmap --add -g 512 start/t.qcow2 a || exit 99
 sweep bitmap-record in-place 'img-convert -n -O qcow2 r.raw t.qcow2'
 img-bitmap --add -g 64k start/t.qcow2 b || exit 99
 "$series" listing start >start.listing
+sweep bitmap-remove in-place 'img-bitmap --remove-all t.qcow2'
 sweep bitmap-edit in-place 'img-bitmap --merge a --disable --remove t.qcow2 b'

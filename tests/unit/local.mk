@@ -8,6 +8,7 @@ unit_shared = core/libblkimg.la $(CHECK_LIBS) $(preload)
 AM_CFLAGS += $(CHECK_CFLAGS) $(MODULE_JSON_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-aio
+unit_tests += %D%/test-bitmap
 unit_tests += %D%/test-chain
 unit_tests += %D%/test-compare
 unit_tests += %D%/test-copy
@@ -61,6 +62,7 @@ EXTRA_DIST += %D%/image.h %D%/opening.h %D%/seed.h %D%/suite.h
 unit_fakes = %D%/fake.h %D%/fake-mem.c %D%/fake-toy.c
 tests_unit_test_crypt_SOURCES = %D%/test-crypt.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_aio_SOURCES = %D%/test-aio.c $(unit_fakes)
+tests_unit_test_bitmap_SOURCES = %D%/test-bitmap.c $(unit_fakes)
 tests_unit_test_compare_SOURCES = %D%/test-compare.c $(unit_fakes)
 tests_unit_test_copy_SOURCES = %D%/test-copy.c %D%/copying.c %D%/copying.h $(unit_fakes)
 tests_unit_test_copy_failures_SOURCES = %D%/test-copy-failures.c %D%/copying.c %D%/copying.h \
