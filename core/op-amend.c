@@ -20,6 +20,15 @@ progress (void *arg, uint64_t done, uint64_t total)
 }
 
 static int
+judge (struct img_node *node, const struct img_amend *a, struct img_error *err)
+{
+  if (node->driver->judge_amend == NULL)
+    return 0;
+  IMG_SERIAL (node);
+  return node->driver->judge_amend (node, a, err);
+}
+
+static int
 amend (struct img_node *node, const char *options, unsigned flags, struct img_progress *p,
        struct img_error *err)
 {
@@ -37,12 +46,13 @@ amend (struct img_node *node, const char *options, unsigned flags, struct img_pr
   if (img_opts_parse (opts, options, NULL, err) < 0 ||
       img_opts_check (opts, driver->amend_opts, driver->name, err) < 0)
     return -1;
-  if (img_opts_get (opts, "size")
-      && img_io_clear_tail (node, img_opts_number (opts, "size"), err) < 0)
-    return -1;
   a.opts = opts;
   a.progress = progress;
   a.progress_arg = p;
+  if (judge (node, &a, err) < 0
+      || (img_opts_get (opts, "size")
+          && img_io_clear_tail (node, img_opts_number (opts, "size"), err) < 0))
+    return -1;
   IMG_SERIAL (node);
   return driver->amend (node, &a, err);
 }

@@ -467,6 +467,10 @@ struct img_driver {
   /* The guest is about to change (write, zero, discard) these bytes, not rounded to units, but
    * possibly longer than the image; before reserve, zero and discard.  For dirty bitmaps. */
   int (*changing) (struct img_node *node, uint64_t offset, uint64_t length, struct img_error *err);
+  /* Before amend, and before the core changes anything for its sake: refuses what amend would
+   * refuse on the way.  What was not on disk may be written, but nothing changes. */
+  int (*judge_amend) (struct img_node *node, const struct img_amend *amend,
+                      struct img_error *err);
 };
 
 /* ---- threads ---- */

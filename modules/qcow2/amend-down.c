@@ -13,28 +13,6 @@
 #include "amend.h"
 #include "bitmap.h"
 
-int
-qcow2_downgrade_judge (struct qcow2 *q, uint64_t size, struct img_error *err)
-{
-  struct qcow2_snapshots all;
-  if (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
-    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with a data file"));
-  if (q->h.incompat)
-    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with incompatible features 0x%"
-                                          PRIx64 " set"), q->h.incompat);
-  if (q->h.crypt_method == QCOW2_CRYPT_LUKS)
-    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with LUKS encryption"));
-  if (q->crypt && qcow2_backed (q)) /* zero clusters would become zeroes in the file */
-    return img_error_set (err, ENOTSUP, _("Cannot downgrade an encrypted image with a backing"
-                                          " file"));
-  int r = qcow2_snapshots_read (q, &all, err);
-  for (uint32_t i = 0; r == 0 && i < all.n; i++)
-    if (all.v[i].vm_state_size > UINT32_MAX || all.v[i].disk_size != size)
-      r = img_error_set (err, ENOTSUP, _("Internal snapshots prevent downgrade of image"));
-  qcow2_snapshots_free (&all);
-  return r;
-}
-
 /* ---- zero clusters ---- */
 
 /* References to the cluster at OFFSET. */
@@ -93,15 +71,22 @@ change_slice (struct qcow2 *q, struct qcow2_table *t, uint64_t shares, struct im
   return 0;
 }
 
+/* *SHARES: how many refer to the L2 table at OFFSET. */
 static int
-change_table (struct qcow2 *q, uint64_t offset, struct img_error *err)
+judge_table (struct qcow2 *q, uint64_t offset, uint64_t *shares, struct img_error *err)
 {
-  uint64_t shares;
   if (!img_within (offset, q->cluster_size, img_size (q->file)) || (offset & (q->cluster_size - 1)))
     return img_error_set (err, EINVAL, _("L2 table at 0x%" PRIx64
                                          " is not aligned, or lies past the end of the file"),
                           offset);
-  if (count_of (q, offset, &shares, err) < 0)
+  return count_of (q, offset, shares, err);
+}
+
+static int
+change_table (struct qcow2 *q, uint64_t offset, struct img_error *err)
+{
+  uint64_t shares;
+  if (judge_table (q, offset, &shares, err) < 0)
     return -1;
   for (uint64_t done = 0; done < q->cluster_size; done += q->slice_size) {
     if (qcow2_relieve (q, err) < 0)
@@ -118,14 +103,18 @@ change_table (struct qcow2 *q, uint64_t offset, struct img_error *err)
   return 0;
 }
 
+/* AMEND NULL: only judges. */
 static int
 change_l1 (struct qcow2 *q, const uint64_t *l1, uint32_t n, const struct img_amend *amend,
            struct img_error *err)
 {
   for (uint32_t i = 0; i < n; i++) {
-    if ((l1[i] & QCOW2_OFFSET_MASK) && change_table (q, l1[i] & QCOW2_OFFSET_MASK, err) < 0)
+    uint64_t offset = l1[i] & QCOW2_OFFSET_MASK, shares;
+    if (offset && amend == NULL && judge_table (q, offset, &shares, err) < 0)
       return -1;
-    if (amend->progress)
+    if (offset && amend && change_table (q, offset, err) < 0)
+      return -1;
+    if (amend && amend->progress)
       amend->progress (amend->progress_arg, i, n);
   }
   return 0;
@@ -161,6 +150,32 @@ change_all (struct qcow2 *q, const struct img_amend *amend, struct img_error *er
     r = change_snapshot (q, &all.v[i], amend, err);
   qcow2_snapshots_free (&all);
   return r;
+}
+
+/* ---- judging ---- */
+
+int
+qcow2_downgrade_judge (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  struct qcow2_snapshots all;
+  if (q->h.incompat & QCOW2_INCOMPAT_DATA_FILE)
+    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with a data file"));
+  if (q->h.incompat)
+    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with incompatible features 0x%"
+                                          PRIx64 " set"), q->h.incompat);
+  if (q->h.crypt_method == QCOW2_CRYPT_LUKS)
+    return img_error_set (err, ENOTSUP, _("Cannot downgrade an image with LUKS encryption"));
+  if (q->crypt && qcow2_backed (q)) /* zero clusters would become zeroes in the file */
+    return img_error_set (err, ENOTSUP, _("Cannot downgrade an encrypted image with a backing"
+                                          " file"));
+  int r = qcow2_snapshots_read (q, &all, err);
+  for (uint32_t i = 0; r == 0 && i < all.n; i++)
+    if (all.v[i].vm_state_size > UINT32_MAX || all.v[i].disk_size != size)
+      r = img_error_set (err, ENOTSUP, _("Internal snapshots prevent downgrade of image"));
+  qcow2_snapshots_free (&all);
+  if (r == 0)
+    r = qcow2_bitmaps_judge (q, size, err); /* they go, but have to be found for that */
+  return r < 0 ? -1 : change_all (q, NULL, err);
 }
 
 /* ---- the header ---- */

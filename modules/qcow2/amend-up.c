@@ -57,10 +57,21 @@ move_table (struct qcow2 *q, const struct qcow2_snapshots *all, struct qcow2_hea
   return 0;
 }
 
+struct qcow2_header
+qcow2_upgrade_header (const struct qcow2 *q)
+{
+  struct qcow2_header h = q->h;
+  h.version = 3;
+  h.header_length = QCOW2_OUR_HEADER;
+  h.refcount_order = 4;
+  h.incompat = h.compat = h.autoclear = 0;
+  return h;
+}
+
 int
 qcow2_upgrade (struct qcow2 *q, struct img_error *err)
 {
-  struct qcow2_header h = q->h;
+  struct qcow2_header h = qcow2_upgrade_header (q);
   struct qcow2_snapshots all;
   uint64_t old = q->h.snapshots_offset, bytes;
   int r = qcow2_begin (q, err);
@@ -73,10 +84,6 @@ qcow2_upgrade (struct qcow2 *q, struct img_error *err)
   qcow2_snapshots_free (&all);
   if (r < 0)
     return -1;
-  h.version = 3;
-  h.header_length = QCOW2_OUR_HEADER;
-  h.refcount_order = 4;
-  h.incompat = h.compat = h.autoclear = 0;
   if (qcow2_header_switch (q, &h, err) < 0)
     return -1;
   if (h.snapshots_offset == old)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* amend.c - changes options of an image in place: which may change, and in which order.
  *
- * What can be refused is refused before anything changes.  Then, one after the other, each step
+ * What can be refused is refused before anything changes, damage in what a later step will need
+ * included: what can be seen in the header and in memory by amend itself, what takes a walk through
+ * tables by its judge, which the core asks first.  Then, one after the other, each step
  * leaving a sound image: passphrases (crypt.c, which judges before it changes); to version 3;
  * refcount width; data file and lazy refcounts; size; to version 2.  Refuses: another backing file,
  * which is rebase's; a raw data file where there was none.
@@ -96,6 +98,19 @@ judge_version (struct qcow2 *q, const struct wish *wish, struct img_error *err)
   return q->h.version >= 3 ? qcow2_downgrade_judge (q, wish->size, err) : 0;
 }
 
+/* The header of version 3 may be too long for a small cluster, with a new name in it. */
+static int
+judge_header (struct qcow2 *q, const struct wish *wish, struct img_error *err)
+{
+  struct qcow2_header h = wish->version > q->h.version ? qcow2_upgrade_header (q) : q->h;
+  IMG_CLEANUP (free) uint8_t *buf = malloc (q->cluster_size);
+  if (buf == NULL)
+    return img_error_set (err, ENOMEM, _("out of memory"));
+  if (wish->data_file)
+    h.data_file = *wish->data_file ? (char *) wish->data_file : NULL;
+  return qcow2_header_encode (&h, buf, err);
+}
+
 static int
 judge_size (struct qcow2 *q, const struct wish *wish, struct img_error *err)
 {
@@ -132,6 +147,30 @@ judge (struct qcow2 *q, const struct img_opts *opts, struct wish *wish, struct i
   if (judge_data (q, wish, err) < 0 || judge_size (q, wish, err) < 0)
     return -1;
   return judge_version (q, wish, err);
+}
+
+/* What JUDGE leaves to be looked up in tables: each of them is read once more. */
+static int
+judge_tables (struct qcow2 *q, const struct wish *wish, struct img_error *err)
+{
+  if (judge_header (q, wish, err) < 0)
+    return -1;
+  if (wish->order != q->h.refcount_order && qcow2_refcount_width_judge (q, wish->order, err) < 0)
+    return -1;
+  return wish->size < q->h.size ? qcow2_shrink_judge (q, wish->size, err) : 0;
+}
+
+int
+qcow2_amend_judge (struct img_node *node, const struct img_amend *amend, struct img_error *err)
+{
+  struct qcow2 *q = img_node_priv (node);
+  struct wish wish;
+  pthread_rwlock_wrlock (&q->lock);
+  int r = judge (q, amend->opts, &wish, err);
+  if (r == 0)
+    r = judge_tables (q, &wish, err);
+  pthread_rwlock_unlock (&q->lock);
+  return r;
 }
 
 /* ---- steps ---- */

@@ -13,10 +13,13 @@
 
 /* Version 2 becomes 3. */
 int qcow2_upgrade (struct qcow2 *q, struct img_error *err);
+/* The header that it gets. */
+struct qcow2_header qcow2_upgrade_header (const struct qcow2 *q);
 /* Can version 3 become 2, once refcounts have 16 bits and the disk SIZE bytes? */
 int qcow2_downgrade_judge (struct qcow2 *q, uint64_t size, struct img_error *err);
 int qcow2_downgrade (struct qcow2 *q, const struct img_amend *amend, struct img_error *err);
-/* Refcounts get 1 << ORDER bits. */
+/* Can refcounts get 1 << ORDER bits? */
+int qcow2_refcount_width_judge (struct qcow2 *q, uint32_t order, struct img_error *err);
 int qcow2_refcount_width (struct qcow2 *q, uint32_t order, const struct img_amend *amend,
                           struct img_error *err);
 

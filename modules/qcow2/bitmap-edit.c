@@ -317,18 +317,38 @@ resize_one (struct qcow2_bitmap_edit *e, struct qcow2_bitmap *b, uint64_t size,
   return qcow2_bitmap_edit_store (e, b, new, err);
 }
 
+static int
+judge_one (struct qcow2 *q, const struct qcow2_bitmap *b, uint64_t size, struct img_error *err)
+{
+  if (!qcow2_bitmap_usable (b))
+    return qcow2_bitmap_refuse (b, err);
+  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *old = qcow2_bits_open (q, b, err);
+  IMG_CLEANUP (qcow2_bits_free) struct qcow2_bits *new =
+    old ? qcow2_bits_new (q, size, b->granularity_bits, err) : NULL;
+  return new ? 0 : -1;
+}
+
+int
+qcow2_bitmaps_judge (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  struct qcow2_bitmaps all;
+  if (!(q->h.autoclear & QCOW2_AUTOCLEAR_BITMAPS))
+    return 0;
+  if (q->writer && qcow2_record_store (q, err) < 0)
+    return -1;
+  int r = qcow2_bitmaps_read (q, &all, err);
+  for (uint32_t i = 0; r == 0 && size != q->h.size && i < all.n; i++)
+    r = judge_one (q, &all.v[i], size, err);
+  qcow2_bitmaps_free (&all);
+  return r;
+}
+
 int
 qcow2_bitmap_edit_resize (struct qcow2_bitmap_edit *e, uint64_t size, struct qcow2_header *h,
                           struct img_error *err)
 {
-  for (uint32_t i = 0; i < e->all.n; i++) {
-    struct qcow2_bitmap *b = &e->all.v[i];
-    if (!qcow2_bitmap_usable (b)) {
-      img_error_set (err, EINVAL, _("Bitmap '%s' is inconsistent and cannot be used"), b->name);
-      return img_error_hint (err, _("img-bitmap --remove removes it."));
-    }
-    if (resize_one (e, b, size, err) < 0)
+  for (uint32_t i = 0; i < e->all.n; i++)
+    if (resize_one (e, &e->all.v[i], size, err) < 0)
       return -1;
-  }
   return e->all.n > 0 ? qcow2_bitmap_edit_place (e, h, err) : 0;
 }

@@ -13,13 +13,6 @@
 
 /* ---- finding ---- */
 
-static int
-refuse (const struct qcow2_bitmap *b, struct img_error *err)
-{
-  img_error_set (err, EINVAL, _("Bitmap '%s' is inconsistent and cannot be used"), b->name);
-  return img_error_hint (err, _("img-bitmap --remove removes it."));
-}
-
 static struct qcow2_bitmap *
 find (struct qcow2_bitmaps *all, const char *name, bool to_use, struct img_error *err)
 {
@@ -29,7 +22,7 @@ find (struct qcow2_bitmaps *all, const char *name, bool to_use, struct img_error
     return NULL;
   }
   if (to_use && !qcow2_bitmap_usable (b)) {
-    refuse (b, err);
+    qcow2_bitmap_refuse (b, err);
     return NULL;
   }
   return b;

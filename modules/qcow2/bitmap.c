@@ -146,3 +146,10 @@ qcow2_bitmap_usable (const struct qcow2_bitmap *b)
   return !(b->flags & QCOW2_BITMAP_IN_USE) && b->type == QCOW2_BITMAP_DIRTY_TRACKING
          && (b->extra_size == 0 || (b->flags & QCOW2_BITMAP_EXTRA_OK));
 }
+
+int
+qcow2_bitmap_refuse (const struct qcow2_bitmap *b, struct img_error *err)
+{
+  img_error_set (err, EINVAL, _("Bitmap '%s' is inconsistent and cannot be used"), b->name);
+  return img_error_hint (err, _("img-bitmap --remove removes it."));
+}

@@ -75,6 +75,7 @@ struct qcow2_bitmap *qcow2_bitmap_find (struct qcow2_bitmaps *all, const char *n
 void qcow2_bitmap_clear (struct qcow2_bitmap *b); /* frees what it holds */
 /* Made by a program that may have lost changes, or of a kind that we cannot use. */
 bool qcow2_bitmap_usable (const struct qcow2_bitmap *b);
+int qcow2_bitmap_refuse (const struct qcow2_bitmap *b, struct img_error *err); /* -1 */
 
 /* The bytes of a directory with ALL; NULL: *err. */
 uint8_t *qcow2_bitmaps_encode (const struct qcow2_bitmaps *all, uint64_t *bytes,
@@ -117,6 +118,8 @@ void qcow2_bitmap_edit_end (struct qcow2_bitmap_edit *e, enum qcow2_edit_end how
 /* Place, one write of the header, end, and the old is given back. */
 int qcow2_bitmap_edit_commit (struct qcow2_bitmap_edit *e, struct img_error *err);
 
+/* Can they be remade for a disk of SIZE bytes?  Before any edit. */
+int qcow2_bitmaps_judge (struct qcow2 *q, uint64_t size, struct img_error *err);
 /* All bitmaps are remade for a disk of SIZE bytes; *H, in which the caller puts the new size, has
  * the new directory.  End E afterwards. */
 int qcow2_bitmap_edit_resize (struct qcow2_bitmap_edit *e, uint64_t size, struct qcow2_header *h,

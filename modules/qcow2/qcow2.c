@@ -240,6 +240,7 @@ static const struct img_driver qcow2_driver = {
   .snapshot = &qcow2_snapshot_ops,
   .amend_opts = qcow2_amend_opts,
   .amend = qcow2_amend,
+  .judge_amend = qcow2_amend_judge,
   .set_backing = qcow2_set_backing,
   .make_empty = qcow2_make_empty,
   .bitmap = &qcow2_bitmap_ops,

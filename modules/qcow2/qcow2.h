@@ -415,6 +415,8 @@ int qcow2_changing (struct img_node *node, uint64_t offset, uint64_t length,
                     struct img_error *err);
 extern const struct img_optdesc qcow2_amend_opts[];
 int qcow2_amend (struct img_node *node, const struct img_amend *amend, struct img_error *err);
+int qcow2_amend_judge (struct img_node *node, const struct img_amend *amend,
+                       struct img_error *err);
 int qcow2_set_backing (struct img_node *node, const char *name, const char *format,
                        struct img_error *err);
 int qcow2_snapshot_create (struct img_node *node, const char *name, uint64_t date_sec,

@@ -251,3 +251,13 @@ qcow2_refcount_width (struct qcow2 *q, uint32_t order, const struct img_amend *a
   free (w.table);
   return r;
 }
+
+int
+qcow2_refcount_width_judge (struct qcow2 *q, uint32_t order, struct img_error *err)
+{
+  struct widening w = { .q = q, .order = order };
+  w.rb_bits = q->cluster_bits + 3 - order;
+  int r = judge_all (&w, err);
+  free (w.used);
+  return r;
+}

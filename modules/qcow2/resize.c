@@ -240,7 +240,7 @@ qcow2_resize_judge (struct qcow2 *q, uint64_t size, uint32_t version, struct img
                                              _("the state of a virtual machine is kept where the"
                                                " disk would grow"));
   }
-  return 0;
+  return qcow2_bitmaps_judge (q, size, err);
 }
 
 static int

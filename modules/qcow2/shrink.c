@@ -37,6 +37,46 @@ move_it (struct qcow2_turn *t, uint8_t *bytes, struct img_error *err)
   return 1;
 }
 
+/* What is cut counts in T; *LAST: the L1 entry of the table in which the disk will end, if that is
+ * not where one begins. */
+static int
+count_cut (struct qcow2_turn *t, uint64_t size, uint32_t *last, struct img_error *err)
+{
+  struct qcow2 *q = t->q;
+  uint64_t span = 1ull << (q->cluster_bits + q->l2_bits);
+  uint32_t keep = (uint32_t) img_div_up (size, span);
+  for (uint32_t i = 0; i < keep; i++)
+    t->l1[i] = q->l1[i];
+  t->h.size = size;
+  if (img_div_up (size, q->cluster_size) << q->cluster_bits < keep * span)
+    *last = keep - 1;
+  return qcow2_turn_count (t, &t->down, q->l1 + keep, q->l1_size - keep, NULL, err);
+}
+
+static int
+look_at_cut (struct qcow2_turn *t, uint8_t *bytes, struct img_error *err)
+{
+  return cut (t, bytes, err) < 0 ? -1 : 0;
+}
+
+int
+qcow2_shrink_judge (struct qcow2 *q, uint64_t size, struct img_error *err)
+{
+  struct qcow2_turn t;
+  uint32_t last = UINT32_MAX;
+  int r = qcow2_turn_look (&t, q, q->l1_size, err);
+  if (r == 0)
+    r = count_cut (&t, size, &last, err);
+  if (r == 0 && last != UINT32_MAX) {
+    t.look[last] = true;
+    r = qcow2_turn_move (&t, look_at_cut, err);
+  }
+  if (r == 0)
+    r = qcow2_turn_judge (&t, err);
+  qcow2_turn_release (&t);
+  return r;
+}
+
 /* LAST: the L1 entry of the table in which the disk ends, or UINT32_MAX. */
 static int
 settle (struct qcow2 *q, uint32_t last, struct img_error *err)
@@ -65,20 +105,14 @@ shrink_tables (struct qcow2 *q, const struct qcow2_header *h, uint64_t size, uin
                enum qcow2_edit_end *how, struct img_error *err)
 {
   struct qcow2_turn t;
-  uint64_t span = 1ull << (q->cluster_bits + q->l2_bits);
-  uint32_t keep = (uint32_t) img_div_up (size, span);
   int r = qcow2_turn_init (&t, q, q->l1_size, err);
-  for (uint32_t i = 0; r == 0 && i < keep; i++)
-    t.l1[i] = q->l1[i];
-  t.h.size = size;
   t.h.bitmap_dir_offset = h->bitmap_dir_offset;
   t.h.bitmap_dir_size = h->bitmap_dir_size;
   if (r == 0)
-    r = qcow2_turn_count (&t, &t.down, q->l1 + keep, q->l1_size - keep, NULL, err);
+    r = count_cut (&t, size, last, err);
   if (r == 0)
     r = qcow2_turn_judge (&t, err);
-  if (r == 0 && img_div_up (size, q->cluster_size) << q->cluster_bits < keep * span) {
-    *last = keep - 1;
+  if (r == 0 && *last != UINT32_MAX) {
     t.look[*last] = true;
     r = qcow2_turn_move (&t, cut, err);
   }

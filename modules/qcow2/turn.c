@@ -25,11 +25,11 @@ init_counts (struct qcow2_turn *t, struct qcow2_checker *c, struct img_error *er
 }
 
 int
-qcow2_turn_init (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size, struct img_error *err)
+qcow2_turn_look (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size, struct img_error *err)
 {
   *t = (struct qcow2_turn) { .q = q, .h = q->h, .above = UINT64_MAX };
   t->h.l1_size = l1_size;
-  if (qcow2_begin (q, err) < 0 || qcow2_write_out (q, err) < 0)
+  if (qcow2_write_out (q, err) < 0)
     return -1;
   t->l1 = calloc ((size_t) l1_size + 1, 8);
   t->look = calloc ((size_t) l1_size + 1, sizeof *t->look);
@@ -37,6 +37,13 @@ qcow2_turn_init (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size, struct
   if (t->l1 == NULL || t->look == NULL || t->buf == NULL)
     return img_error_set (err, ENOMEM, _("out of memory"));
   return init_counts (t, &t->up, err) < 0 ? -1 : init_counts (t, &t->down, err);
+}
+
+int
+qcow2_turn_init (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size, struct img_error *err)
+{
+  *t = (struct qcow2_turn) { .q = q };
+  return qcow2_begin (q, err) < 0 ? -1 : qcow2_turn_look (t, q, l1_size, err);
 }
 
 void

@@ -44,6 +44,9 @@ enum { QCOW2_TURN_BUF = 2 << 20 /* holds the largest cluster */ };
  * case. */
 int qcow2_turn_init (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size,
                      struct img_error *err);
+/* The same for a turn that only counts and judges: nothing changes. */
+int qcow2_turn_look (struct qcow2_turn *t, struct qcow2 *q, uint32_t l1_size,
+                     struct img_error *err);
 /* What an uncommitted turn took is free again. */
 void qcow2_turn_release (struct qcow2_turn *t);
 /* N adjoining fresh clusters: their file offset. */

@@ -181,6 +181,8 @@ int qcow2_begin (struct qcow2 *q, struct img_error *err);
 
 /* SIZE is less than the size. */
 int qcow2_shrink (struct qcow2 *q, uint64_t size, struct img_error *err);
+/* Can it be, bitmaps aside?  As costly as shrinking. */
+int qcow2_shrink_judge (struct qcow2 *q, uint64_t size, struct img_error *err);
 
 /* ---- flush.c ---- */
 

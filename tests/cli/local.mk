@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Tests of the commands: TAP shell scripts over lib.sh, one line a script.
 cli_tests =
+cli_tests += %D%/amend.sh
 cli_tests += %D%/bench.sh
 cli_tests += %D%/bitmap.sh
 cli_tests += %D%/broken-modules.sh
