@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* race - times two commands side by side: A B A B ..., after one run of each that does not count.
+/* race - times two commands side by side: A B A B ..., after one run of each that does not count;
+ * with RUNS 1, which is for what takes a minute, of A only, which fetches what both read.
  *
  *   race RUNS NAME TARGET PREPARE A B
  *
  * A and B are split at spaces and run without a shell, their output thrown away; PREPARE, when not
  * empty, is run by the shell before each run.  One JSON object is printed: medians of wall and CPU
- * seconds and of peak memory, and the ratios B / A (how many times faster A is).  An exit status
- * above 3 is an error (1 to 3 are results of check and compare); both must exit alike.
+ * seconds and of peak memory, and the ratios B / A (how many times faster A is).  Both must
+ * succeed: what fails is quick.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -23,7 +24,6 @@
 
 struct runs {
   double wall[MAX_RUNS], cpu[MAX_RUNS], rss[MAX_RUNS];
-  int status;
 };
 
 static double
@@ -73,9 +73,9 @@ run_once (const char *prepare, const char *command, struct runs *r, int slot)
     exit (1);
   }
   double wall = now () - start;
-  r->status = WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
-  if (r->status > 3) {
-    fprintf (stderr, "race: exit status %d: %s\n", r->status, command);
+  if (status != 0) {
+    fprintf (stderr, "race: exit status %d: %s\n",
+             WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status), command);
     exit (1);
   }
   if (slot < 0)
@@ -121,11 +121,8 @@ main (int argc, char **argv)
   }
   for (int i = -1; i < n; i++) {
     run_once (argv[4], argv[5], &a, i);
-    run_once (argv[4], argv[6], &b, i);
-    if (a.status != b.status) {
-      fprintf (stderr, "race: %s: exit status %d against %d\n", argv[2], a.status, b.status);
-      return 1;
-    }
+    if (i >= 0 || n > 1)
+      run_once (argv[4], argv[6], &b, i);
   }
   printf ("{\"job\": \"%s\", \"target\": \"%s\", \"runs\": %d, ", argv[2], argv[3], n);
   print_side ("blkimg", &a, n, ours);
