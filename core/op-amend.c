@@ -8,6 +8,7 @@
 
 #include "core/io.h"
 #include "core/node.h"
+#include "core/optdesc.h"
 #include "core/progress.h"
 #include "core/serial.h"
 
@@ -17,6 +18,21 @@ static void
 progress (void *arg, uint64_t done, uint64_t total)
 {
   img_progress_tell (arg, done, total);
+}
+
+/* What only a new image can have is not unknown, as a word that no option begins with is. */
+static int
+judge_names (const struct img_driver *driver, const struct img_opts *opts, struct img_error *err)
+{
+  for (size_t i = 0; i < img_opts_count (opts); i++) {
+    const char *key, *value;
+    img_opts_pair (opts, i, &key, &value);
+    if (img_optdesc_find (driver->amend_opts, key) == NULL
+        && img_optdesc_find (driver->create_opts, key) != NULL)
+      return img_error_set (err, ENOTSUP, _("option '%s' is for new images only: it cannot be"
+                                            " amended"), key);
+  }
+  return 0;
 }
 
 static int
@@ -43,7 +59,7 @@ amend (struct img_node *node, const char *options, unsigned flags, struct img_pr
     return img_error_set (err, EROFS, _("the image is not open for writing"));
   if (opts == NULL)
     return img_error_errno (err, ENOMEM, _("options"));
-  if (img_opts_parse (opts, options, NULL, err) < 0 ||
+  if (img_opts_parse (opts, options, NULL, err) < 0 || judge_names (driver, opts, err) < 0 ||
       img_opts_check (opts, driver->amend_opts, driver->name, err) < 0)
     return -1;
   a.opts = opts;

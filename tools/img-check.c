@@ -197,7 +197,10 @@ check (struct img_node *node, void *data)
 
   driver = img_driver_find (img_driver_name (node), &err);
   if (driver && driver->check == NULL) {
-    tool_say (_("This image format does not support checks"));
+    if (tool_compat ())
+      tool_say (_("This image format does not support checks"));
+    else
+      tool_say (_("%s: %s images cannot be checked"), img_filename (node), driver->name);
     return EXIT_NO_CHECK;
   }
   progress_start (&args->watch, &args->progress, args->quiet, args->output == OUTPUT_JSON);

@@ -40,7 +40,7 @@ convert_bitmaps_judge (const struct convert_args *args, struct img_node *source,
   if (!args->bitmaps)
     return 0;
   *list = img_bitmap_list (source, err);
-  if (*list == NULL && err->code == ENOTSUP)
+  if (*list == NULL && err->code == ENOTSUP && tool_compat ())
     return img_error_set (err, ENOTSUP, _("Source lacks bitmap support"));
   if (*list == NULL)
     return -1;

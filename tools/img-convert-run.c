@@ -92,7 +92,10 @@ check_compression (const struct job *j, const char *format, struct img_error *er
   if (!j->args->compress)
     return 0;
   if (!(driver->caps & IMG_CAP_COMPRESS))
-    return img_error_set (err, ENOTSUP, _("Compression not supported for this file format"));
+    return tool_compat ()
+             ? img_error_set (err, ENOTSUP, _("Compression not supported for this file format"))
+             : img_error_set (err, ENOTSUP, _("%s: %s images cannot be compressed"),
+                              j->target_name, format);
   if (j->args->level.given && !has_open_option (driver, "compress-level"))
     return img_error_set (err, ENOTSUP, _("%s has no compression levels"), format);
   if (convert_names_preallocation (j->args->options))

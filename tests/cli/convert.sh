@@ -137,7 +137,7 @@ refuses "overlay of several" 64 'concatenating' -O qcow2 -B src.qcow2 -F qcow2 s
 refuses "a cache mode" 64 "'fast'" -t fast src.raw
 refuses "a source cache mode" 64 "'fast'" -T fast src.raw
 refuses "level without -c" 64 'needs -c' --compress-level=3 -O qcow2 src.raw
-refuses "compression of raw" 1 'Compression not supported' -c src.raw
+refuses "compression of raw" 1 'raw images cannot be compressed' -c src.raw
 refuses "compression and preallocation" 1 'same time' -c -O qcow2 -o preallocation=full src.raw
 refuses "unknown format" 1 'no-such' -O no-such src.raw
 refuses "unknown source format" 1 'no-such' -f no-such src.raw

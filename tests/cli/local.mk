@@ -50,6 +50,7 @@ cli_tests += %D%/stream.sh
 cli_tests += %D%/resize.sh
 cli_tests += %D%/snapshot.sh
 cli_tests += %D%/target.sh
+cli_tests += %D%/unsupported.sh
 cli_tests += %D%/template.sh
 cli_tests += %D%/trace.sh
 TESTS += $(cli_tests)
