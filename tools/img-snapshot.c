@@ -231,6 +231,9 @@ run (void *data, int n, char **names)
     return tool_usage (_("Cannot mix '-l', '-a', '-c', '-d'"));
   if (n != 1)
     return tool_usage (_("Expecting one image file name"));
+  /* Nobody could say which one is meant; the other tool makes it. */
+  if (args->action.letter == 'c' && *args->action.name == '\0' && !tool_compat ())
+    return tool_usage (_("The name of a snapshot cannot be empty"));
   if (changes && args->image.share)
     return tool_usage (_("-U only looks: it does not go with -a, -c and -d"));
   params = image_open_params (&args->image, IMG_OPENF_NO_BACKING |

@@ -100,3 +100,5 @@ run_fails "several at once" 64 img-snapshot -c x -d y s.qcow2
 run_fails "-U is for looking" 64 img-snapshot -U -c x s.qcow2
 run_ok "-U looks" img-snapshot -U s.qcow2
 run_fails "no image" 64 img-snapshot
+run_fails "no name" 64 img-snapshot -c '' s.qcow2
+like "$err" 'The name of a snapshot cannot be empty' "says so"
