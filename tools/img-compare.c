@@ -173,7 +173,8 @@ compare (struct args *args, struct img_node *a, struct img_node *b)
       print_result (&result, img_min (img_size (a), img_size (b)), list.begun);
   }
   progress_newline (&watch);
-  out_result_end (&facts, rc == 0);
+  if (out_result_end (&facts, rc == 0) < 0)
+    status = EXIT_READ;
   progress_release (&watch);
   return status;
 }
@@ -215,6 +216,6 @@ main (int argc, char **argv)
   };
   struct args args = { .strict = false };
 
-  tool_set_no_memory (EXIT_READ);
+  tool_set_trouble (EXIT_READ);
   return tool_main (argc, argv, &command, &args);
 }

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <blkimg/cleanup.h>
@@ -124,16 +126,18 @@ convert_needs_spool (const struct convert_args *a, bool reads_stream, struct img
 int
 convert_spool_init (struct convert_spool *s, struct img_error *err)
 {
-  if (asprintf (&s->folder, "%s/img-XXXXXX", tool_temporary_folder ()) < 0)
+  /* Both before there is a folder, or it would stay. */
+  if (asprintf (&s->folder, "%s/img-XXXXXX", tool_temporary_folder ()) < 0
+      || asprintf (&s->image, "%s/image", s->folder) < 0)
     tool_no_memory ();
   if (mkdtemp (s->folder) == NULL) {
     img_error_errno (err, errno, "%s", s->folder);
     free (s->folder);
-    s->folder = NULL;
+    free (s->image);
+    *s = (struct convert_spool) { NULL, NULL };
     return -1;
   }
-  if (asprintf (&s->image, "%s/image", s->folder) < 0)
-    tool_no_memory ();
+  memcpy (s->image, s->folder, strlen (s->folder));
   return 0;
 }
 
@@ -155,9 +159,15 @@ convert_spool_send (const struct convert_spool *s, const char *name, int to,
 {
   struct img_copy_opts o = { .struct_size = sizeof o, .sparse = 4096, .progress = progress };
   uint64_t bytes;
+  struct stat st;
   IMG_CLEANUP (close) int fd = open (s->image, O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0)
+  if (fd < 0 || fstat (fd, &st) < 0)
     return img_error_errno (err, errno, "%s", s->image);
-  return img_copy_stream (to, stream_output_name (name), fd, s->image, &o, &bytes, err);
+  if (img_copy_stream (to, stream_output_name (name), fd, s->image, &o, &bytes, err) < 0)
+    return -1;
+  if (bytes < (uint64_t) st.st_size)
+    return img_error_set (err, EIO, _("the file ends at 0x%" PRIx64 ", before what is to be read"),
+                          bytes);
+  return 0;
 }

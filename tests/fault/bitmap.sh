@@ -13,4 +13,5 @@ sweep bitmap-record in-place 'img-convert -n -O qcow2 r.raw t.qcow2'
 img-bitmap --add -g 64k start/t.qcow2 b || exit 99
 "$series" listing start >start.listing
 sweep bitmap-remove in-place 'img-bitmap --remove-all t.qcow2'
+sweep convert-bitmaps 'img-convert --bitmaps -O qcow2 t.qcow2 new.qcow2'
 sweep bitmap-edit in-place 'img-bitmap --merge a --disable --remove t.qcow2 b'

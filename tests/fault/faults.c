@@ -8,7 +8,8 @@
  * WHAT: an error (EIO ENOSPC EINTR ENOTSUP EACCES ENOLCK ECONNRESET), SHORT (half of what was asked
  * for) or EOF (nothing).
  * recv and send: on any socket, whose connection is gone then.  Else only files count that were
- * opened or named by a relative name: what a test works on, not the program's own modules.
+ * opened or named by a relative name: what a test works on, not the program's own modules; and, of
+ * programs img-*, standard input and output.  Making a temporary file or folder is `open`.
  * Calls are counted over all threads.  For 64-bit Linux: the calls go to the kernel directly. */
 #define _GNU_SOURCE 1
 #undef _FORTIFY_SOURCE
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,8 @@ read_fault (void)
   char *end;
   if (rest == NULL || (size_t) (rest - text) >= sizeof fault.kind)
     return;
+  if (strncmp (program_invocation_short_name, "img-", 4) == 0)
+    watched[STDIN_FILENO] = watched[STDOUT_FILENO] = true;
   memcpy (fault.kind, text, (size_t) (rest - text));
   fault.at = (unsigned) strtoul (rest + 1, &end, 10);
   for (size_t i = 0; *end == ':' && i < sizeof whats / sizeof *whats; i++) {
@@ -87,10 +91,20 @@ strikes (const char *kind)
   return true;
 }
 
+/* Whoever reads on there gets nothing anyway. */
+static bool
+at_end (int fd)
+{
+  struct stat st;
+  off64_t at = syscall (SYS_lseek, fd, 0, SEEK_CUR);
+  return at > 0 && syscall (SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0 && at >= st.st_size;
+}
+
 static bool
 strikes_fd (const char *kind, int fd)
 {
-  return fd >= 0 && fd < FDS && atomic_load (&watched[fd]) && strikes (kind);
+  return fd >= 0 && fd < FDS && atomic_load (&watched[fd])
+         && !(fault.code == ENDS && at_end (fd)) && strikes (kind);
 }
 
 /* An error of this call: -1 with errno; SHORT and EOF have no meaning for it and are EIO. */
@@ -133,6 +147,48 @@ close (int fd)
   if (fd >= 0 && fd < FDS)
     atomic_store (&watched[fd], false);
   return (int) syscall (SYS_close, fd);
+}
+
+/* libc opens it past us. */
+int
+mkstemp (char *path)
+{
+  size_t n = strlen (path);
+  if (before_open (path, 0) < 0)
+    return -1;
+  for (unsigned i = 0; i < 1000 && n >= 6; i++) {
+    snprintf (path + n - 6, 7, "%06u", i);
+    int fd = (int) syscall (SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd >= 0 || errno != EEXIST)
+      return opened (path, 0, fd);
+  }
+  return -1;
+}
+
+int
+mkstemp64 (char *path)
+{
+  return mkstemp (path);
+}
+
+int
+mkdir (const char *path, mode_t mode)
+{
+  return before_open (path, 0) < 0 ? -1 : (int) syscall (SYS_mkdirat, AT_FDCWD, path, mode);
+}
+
+char *
+mkdtemp (char *path)
+{
+  size_t n = strlen (path);
+  for (unsigned i = 0; i < 1000 && n >= 6; i++) {
+    snprintf (path + n - 6, 7, "%06u", i);
+    if (mkdir (path, 0700) == 0)
+      return path;
+    if (errno != EEXIST)
+      break;
+  }
+  return NULL;
 }
 
 /* ---- data ---- */
@@ -182,6 +238,41 @@ MOVES ("write", pwrite, (int fd, const void *buf, size_t n, off64_t at),
        (SYS_pwrite64, fd, buf, n, at))
 MOVES ("write", pwrite64, (int fd, const void *buf, size_t n, off64_t at),
        (SYS_pwrite64, fd, buf, n, at))
+
+/* ---- streams of libc ---- */
+
+/* They call the kernel past us, but for those whose calls we make. */
+static ssize_t
+cookie_read (void *cookie, char *buf, size_t n)
+{
+  return read ((int) (intptr_t) cookie, buf, n);
+}
+
+static ssize_t
+cookie_write (void *cookie, const char *buf, size_t n)
+{
+  return write ((int) (intptr_t) cookie, buf, n);
+}
+
+static int
+cookie_seek (void *cookie, off64_t *at, int whence)
+{
+  *at = lseek64 ((int) (intptr_t) cookie, *at, whence);
+  return *at < 0 ? -1 : 0;
+}
+
+static int
+cookie_close (void *cookie)
+{
+  return close ((int) (intptr_t) cookie);
+}
+
+FILE *
+fdopen (int fd, const char *mode)
+{
+  cookie_io_functions_t calls_of = { cookie_read, cookie_write, cookie_seek, cookie_close };
+  return fopencookie ((void *) (intptr_t) fd, mode, calls_of);
+}
 
 /* ---- the rest ---- */
 

@@ -12,6 +12,7 @@ fault_tests += %D%/memory.sh
 fault_tests += %D%/nbd.sh
 fault_tests += %D%/read.sh
 fault_tests += %D%/repair.sh
+fault_tests += %D%/stream.sh
 TESTS += $(fault_tests)
 EXTRA_DIST += $(fault_tests) %D%/allocs.c %D%/faults.c %D%/preload.h %D%/series.sh %D%/sweep.sh
 check_DATA = tests/fault/allocs.so tests/fault/faults.so

@@ -25,5 +25,12 @@ sweep create 'img-create -q -f qcow2 -b base.qcow2 -F qcow2 new.qcow2'
 sweep convert 'img-convert -O qcow2 top.qcow2 new.qcow2'
 sweep compress 'img-convert -c -O qcow2 r.raw new.qcow2'
 sweep decompress 'img-convert -O raw c.qcow2 new.raw'
+sweep convert-bitmaps 'img-convert --bitmaps -O qcow2 t.qcow2 new.qcow2'
+here='"$PWD"'
+sweep stream-in "img-convert -c -O qcow2 - new.qcow2 <$here/r.raw"
+sweep stream-out stream "TMPDIR=. img-convert -c -O qcow2 x.qcow2 - >$here/t.out"
+sweep dd-out stream "img-dd if=x.qcow2 bs=64k skip=1 count=9 >$here/t.out"
+sweep compare-list "TMPDIR=. img-compare --list --output=json x.qcow2 old.raw >$here/.run-json; rc=\$?
+  [ \$rc -le 1 ] || exit \$rc; grep -v elapsed $here/.run-json"
 sweep into-qcow2 in-place 'img-convert -n -O qcow2 r.raw t.qcow2'
 sweep snapshot in-place 'SOURCE_DATE_EPOCH=1 img-snapshot -c s t.qcow2'

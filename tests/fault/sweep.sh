@@ -2,14 +2,15 @@
 # One system call fails, at each place where it can: what every command must do then.
 #
 #   . "${top_srcdir:-.}/tests/fault/sweep.sh"
-#   sweep NAME [over|in-place|repair|same-view] 'COMMAND'   # in the folder that "images" made
+#   sweep NAME [over|in-place|repair|same-view|stream] 'COMMAND'   # in the folder that "images" made
 #
 # A run without faults says what is right.  Then each kind of call fails at its first, second, ...
 # occurrence, until a run does not come so far.  A run that was hit must say why and exit with an
 # error: not 0, no signal, no endless wait.  It leaves what was there as it was, and nothing new
 # (over: old.raw is lost, but no image either; in-place: t.qcow2 is an image whose check finds leaks
 # at most; repair: t.qcow2 holds what r.raw does and can be checked; same-view: it reads as r.raw, with
-# leaks at most; where a flush failed: all that was to be made).  It may succeed where the call was
+# leaks at most; stream: t.out is what was written so far; where a flush failed: all that was to be
+# made).  It may succeed where the call was
 # only a wish, or is to be tried again, or something else does the same: then with the right result.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 
@@ -61,7 +62,7 @@ sweep () {
   sweep_name=$1
   sweep_how=new
   case $2 in
-    over | in-place | repair | same-view) sweep_how=$2 && shift ;;
+    over | in-place | repair | same-view | stream) sweep_how=$2 && shift ;;
   esac
   cp -a start "$sweep_name.ref" || exit 99
   (cd "$sweep_name.ref" && sh -c "$2" >.run-out 2>.run-err)

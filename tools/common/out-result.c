@@ -80,45 +80,71 @@ out_result_item (struct out_result *result, const struct img_value *item)
       *end++ = '\0';
     fprintf (result->items, "        %s%s", line, end ? "\n" : "");
   }
+  if (ferror (result->items) && result->list_errno == 0)
+    result->list_errno = errno;
   free (text);
 }
 
 int
 out_result_listed (struct out_result *result, struct img_error *err)
 {
-  if (fflush (result->items) != 0 || ferror (result->items) || fseek (result->items, 0, SEEK_SET))
-    return img_error_errno (err, errno, _("temporary file"));
-  return 0;
+  if (result->list_errno == 0
+      && (fflush (result->items) != 0 || (result->list_bytes = ftell (result->items)) < 0
+          || fseek (result->items, 0, SEEK_SET) != 0))
+    result->list_errno = errno;
+  return result->list_errno ? img_error_errno (err, result->list_errno, _("temporary file")) : 0;
+}
+
+/* All that went into the file comes out of it: -1 when not, which is said. */
+static int
+print_items (struct out_result *result)
+{
+  struct img_error err = IMG_ERROR_INIT;
+  char buf[4096];
+  long done = 0;
+  size_t n;
+
+  while ((n = fread (buf, 1, sizeof buf, result->items)) > 0) {
+    fwrite (buf, 1, n, stdout);
+    done += (long) n;
+  }
+  if (!ferror (result->items) && done == result->list_bytes)
+    return 0;
+  img_error_errno (&err, ferror (result->items) ? errno : EIO, _("temporary file"));
+  tool_fail (&err);
+  return -1;
 }
 
 /* The facts, then the list, then the time: as if all had been in one tree. */
-static void
+static int
 print_with_list (struct out_result *result, double elapsed)
 {
   struct img_value *last = img_value_object ();
-  char *facts = img_value_json (result->facts, false), *tail, buf[4096];
-  size_t n;
+  char *facts = img_value_json (result->facts, false), *tail;
+  int rc;
 
   img_value_set_real (last, "elapsed", elapsed);
   tail = img_value_json (last, false);
   if (facts == NULL || tail == NULL || !img_value_ok (result->facts) || !img_value_ok (last))
     tool_no_memory ();
   printf ("%.*s,\n    \"%s\": [", (int) (strlen (facts) - strlen ("\n}")), facts, result->list);
-  while ((n = fread (buf, 1, sizeof buf, result->items)) > 0)
-    fwrite (buf, 1, n, stdout);
-  printf ("\n    ],%s\n", tail + strlen ("{"));
+  rc = print_items (result);
+  if (rc == 0)
+    printf ("\n    ],%s\n", tail + strlen ("{"));
   free (tail);
   free (facts);
   img_value_free (last);
+  return rc;
 }
 
-void
+int
 out_result_end (struct out_result *result, bool succeeded)
 {
   double elapsed = (double) (now_us () - result->began) / 1e6;
+  int rc = 0;
 
   if (result->json && succeeded && result->items) {
-    print_with_list (result, elapsed);
+    rc = print_with_list (result, elapsed);
   } else if (result->json && succeeded) {
     img_value_set_real (result->facts, "elapsed", elapsed);
     out_json (result->facts);
@@ -128,4 +154,5 @@ out_result_end (struct out_result *result, bool succeeded)
   img_value_free (result->facts);
   result->facts = NULL;
   result->items = NULL;
+  return rc;
 }

@@ -36,6 +36,8 @@ struct out_result {
   const char *list; /* key of an array that is not held in memory; NULL: none */
   FILE *items;      /* its elements as text, in a file without a name */
   bool has_items;
+  int list_errno;   /* why they are not all there */
+  long list_bytes;
 };
 
 /* OUTPUT is OUTPUT_HUMAN or OUTPUT_JSON. */
@@ -46,7 +48,8 @@ int out_result_list (struct out_result *result, const char *key, struct img_erro
 void out_result_item (struct out_result *result, const struct img_value *item);
 /* After the last one: whether all could be written. */
 int out_result_listed (struct out_result *result, struct img_error *err);
-/* Prints the facts when JSON was asked for and the work SUCCEEDED, and frees them. */
-void out_result_end (struct out_result *result, bool succeeded);
+/* Prints the facts when JSON was asked for and the work SUCCEEDED, and frees them.  -1: the list
+ * was lost, which was said. */
+int out_result_end (struct out_result *result, bool succeeded);
 
 #endif

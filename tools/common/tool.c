@@ -24,7 +24,7 @@
 
 static const char *name = "img";
 static bool compat;
-static int no_memory_status = EXIT_FAILURE;
+static int trouble_status = EXIT_FAILURE;
 
 #if ENABLE_NLS
 /* Is there anything to translate to?  Setting up a locale costs as much as opening an image. */
@@ -87,7 +87,7 @@ tool_finish (int status)
     return status;
   if (errno != EPIPE)
     tool_say (_("standard output: %s"), strerror (errno));
-  return status ? status : EXIT_FAILURE;
+  return status > EXIT_FAILURE ? status : trouble_status;
 }
 
 /* ---- tracing ---- */
@@ -217,9 +217,9 @@ tool_usage (const char *fmt, ...)
 }
 
 void
-tool_set_no_memory (int status)
+tool_set_trouble (int status)
 {
-  no_memory_status = status;
+  trouble_status = status;
 }
 
 const char *
@@ -234,5 +234,5 @@ void
 tool_no_memory (void)
 {
   tool_say ("%s", strerror (ENOMEM));
-  exit (no_memory_status);
+  exit (trouble_status);
 }

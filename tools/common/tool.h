@@ -49,7 +49,7 @@ int tool_usage_status (void);
 const char *tool_temporary_folder (void); /* TMPDIR, or /tmp */
 /* Out of memory: there is nothing else to do. */
 _Noreturn void tool_no_memory (void);
-/* Its exit status, where EXIT_FAILURE is an answer. */
-void tool_set_no_memory (int status);
+/* The exit status then, and when the output is lost, where EXIT_FAILURE is an answer. */
+void tool_set_trouble (int status);
 
 #endif
