@@ -49,7 +49,18 @@ rank (const char *key)
 
 typedef struct img_value *copy_fn (const struct img_value *v);
 
-/* TEXT, in which control characters (C0, DEL, and C1 in UTF-8) have become '?'. */
+/* How many bytes the control character (C0, DEL, and C1 in UTF-8) at P has; 0: it is none. */
+static unsigned
+control_at (const char *p)
+{
+  const unsigned char *c = (const unsigned char *) p;
+
+  if (*c < 0x20 || *c == 0x7f)
+    return 1;
+  return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+/* TEXT, in which control characters have become '?'. */
 static char *
 printable (const char *text)
 {
@@ -57,13 +68,22 @@ printable (const char *text)
 
   if (copy == NULL)
     tool_no_memory ();
-  for (unsigned char *p = (unsigned char *) copy; *p; p++) {
-    if (*p < 0x20 || *p == 0x7f)
-      *p = '?';
-    else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-      p[0] = p[1] = '?';
-  }
+  for (char *p = copy; *p; p++)
+    memset (p, '?', control_at (p));
   return copy;
+}
+
+static bool
+is_printable (const struct img_value *v)
+{
+  if (img_value_kind (v) == IMG_VALUE_STRING)
+    for (const char *p = img_value_string (v); *p; p++)
+      if (control_at (p))
+        return false;
+  for (size_t i = 0; i < img_value_count (v); i++)
+    if (!is_printable (img_value_at (v, i)))
+      return false;
+  return true;
 }
 
 static void
@@ -84,6 +104,8 @@ out_text (const char *text)
   free (copy);
 }
 
+static struct img_value *copy_printable (const struct img_value *v);
+
 /* Copies V into TO; containers by SUB. */
 static void
 copy_value (struct img_value *to, const char *key, const struct img_value *v, copy_fn *sub)
@@ -102,7 +124,7 @@ copy_value (struct img_value *to, const char *key, const struct img_value *v, co
     img_value_set_real (to, key, img_value_real (v));
     break;
   case IMG_VALUE_STRING:
-    if (sub == out_printable)
+    if (sub == copy_printable)
       set_printable (to, key, img_value_string (v));
     else
       img_value_set_string (to, key, img_value_string (v));
@@ -159,15 +181,21 @@ out_ordered (const struct img_value *v)
   return to;
 }
 
-struct img_value *
-out_printable (const struct img_value *v)
+static struct img_value *
+copy_printable (const struct img_value *v)
 {
   bool object = img_value_kind (v) == IMG_VALUE_OBJECT;
   struct img_value *to = object ? img_value_object () : img_value_array ();
 
   for (size_t i = 0; i < img_value_count (v); i++)
-    copy_value (to, img_value_key_at (v, i), img_value_at (v, i), out_printable);
+    copy_value (to, img_value_key_at (v, i), img_value_at (v, i), copy_printable);
   if (!img_value_ok (to))
     tool_no_memory ();
   return to;
+}
+
+struct img_value *
+out_printable (const struct img_value *v)
+{
+  return is_printable (v) ? NULL : copy_printable (v);
 }

@@ -18,8 +18,9 @@ void out_snapshots (const struct img_value *list);
 /* TEXT without what could drive a terminal. */
 void out_text (const char *text);
 
-/* A copy of V with keys in qemu-img's order; one whose strings have no control characters. */
+/* A copy of V with keys in qemu-img's order. */
 struct img_value *out_ordered (const struct img_value *v);
+/* A copy of V whose strings have no control characters; NULL: V has none. */
 struct img_value *out_printable (const struct img_value *v);
 
 #endif
