@@ -184,7 +184,7 @@ open_target (struct job *j, struct img_error *err)
 {
   struct img_open_params p = { .struct_size = sizeof p, .objects = j->args->image.objects };
   struct img_opts *extra = target_options (j);
-  int rc = stream_open_output (j->target_name, &j->stream, err);
+  int rc = stream_open_output (j->target_name, &j->watch, &j->stream, err);
   bool done = rc > 0;
 
   if (rc > 0 && (rc = convert_judge_output (j->args, j->target_name, j->stream, err)) == 0

@@ -95,7 +95,7 @@ static int
 open_target (struct job *j, uint64_t size, struct img_error *err)
 {
   const struct dd_args *a = j->args;
-  int rc = stream_open_output (a->out, &j->stream, err);
+  int rc = stream_open_output (a->out, j->watch, &j->stream, err);
   struct stat st;
   bool there;
 

@@ -63,6 +63,9 @@ run_ok "a FIFO" img-convert c.qcow2 fifo
 wait
 ok "all of it" cmp a.raw from-fifo
 ok "it is still a FIFO" test -p fifo
+# With no reader it waits, and a signal ends that.
+run_fails "nobody reads" 124 timeout -k 20 0.5 img-convert c.qcow2 fifo
+run_fails "nobody reads what img-dd writes" 124 timeout -k 20 0.5 img-dd if=c.qcow2 of=fifo
 run_ok "a character device" img-convert c.qcow2 /dev/null
 
 (img-convert c.qcow2 - 2>err; echo $? >rc) | head -c 10000 >/dev/null

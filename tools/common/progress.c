@@ -217,6 +217,31 @@ progress_start (struct progress *watch, const struct progress_args *args, bool q
     show (watch);
 }
 
+/* The kernel gives a signal for the program to the main thread when that has not blocked it. */
+bool
+progress_unwatch (struct progress *watch)
+{
+  sigset_t set;
+
+  watched_signals (&set);
+  sigdelset (&set, SIGUSR1);
+#ifdef SIGINFO
+  sigdelset (&set, SIGINFO);
+#endif
+  pthread_sigmask (SIG_UNBLOCK, &set, NULL);
+  return atomic_load (&watch->signal) == 0;
+}
+
+void
+progress_rewatch (struct progress *watch)
+{
+  sigset_t set;
+
+  watched_signals (&set);
+  if (watch->running)
+    pthread_sigmask (SIG_BLOCK, &set, NULL);
+}
+
 void
 progress_end (struct progress *watch, bool succeeded)
 {

@@ -49,6 +49,11 @@ struct progress {
  * to standard error. */
 void progress_start (struct progress *watch, const struct progress_args *args, bool quiet,
                      bool apart);
+/* Between these two the caller may wait for something that only a signal would end, like a reader of
+ * a FIFO: signals end the program at once, so nothing unfinished may be there.  False when one has
+ * come before. */
+bool progress_unwatch (struct progress *watch);
+void progress_rewatch (struct progress *watch);
 void progress_end (struct progress *watch, bool succeeded);
 void progress_newline (const struct progress *watch);
 /* Once all is closed and said.  Dies by the signal that ended the work; returns when there was

@@ -33,8 +33,22 @@ stream_output_name (const char *name)
   return stream_is_stdio (name) ? _("standard output") : name;
 }
 
+/* Waits for a reader if it is a FIFO. */
+static int
+open_device (const char *name, struct progress *watch, struct img_error *err)
+{
+  int fd = -1, rc = 0;
+
+  if (!progress_unwatch (watch))
+    rc = img_error_set (err, ECANCELED, _("interrupted"));
+  else if ((fd = open (name, O_WRONLY | O_CLOEXEC | O_NOCTTY)) < 0)
+    rc = img_error_errno (err, errno, "%s", name);
+  progress_rewatch (watch);
+  return rc < 0 ? -1 : fd;
+}
+
 int
-stream_open_output (const char *name, int *fd, struct img_error *err)
+stream_open_output (const char *name, struct progress *watch, int *fd, struct img_error *err)
 {
   struct stat st;
 
@@ -46,9 +60,9 @@ stream_open_output (const char *name, int *fd, struct img_error *err)
              (stat (name, &st) < 0 || !(S_ISFIFO (st.st_mode) || S_ISCHR (st.st_mode)))) {
     return 0;
   } else {
-    *fd = open (name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    *fd = open_device (name, watch, err);
     if (*fd < 0)
-      return img_error_errno (err, errno, "%s", name);
+      return -1;
   }
   if (!isatty (*fd))
     return 1;
