@@ -87,9 +87,15 @@ print_json (const struct img_block *b, bool first)
 static int
 print_human (const struct img_block *b, const int *widths, struct img_error *err)
 {
-  if ((b->flags & IMG_BLOCK_DATA) && !(b->flags & IMG_BLOCK_HOST))
+  if ((b->flags & IMG_BLOCK_DATA) && !(b->flags & IMG_BLOCK_HOST)) {
+    if (tool_compat ())
+      return img_error_set (err, ENOTSUP,
+                            _("File contains external, encrypted or compressed clusters."));
     return img_error_set (err, ENOTSUP,
-                          _("File contains external, encrypted or compressed clusters."));
+                          _("%s: data of offset 0x%llx is compressed, encrypted or lost;"
+                            " --output=json shows it"),
+                          img_filename (b->node), (unsigned long long) b->offset);
+  }
   if ((b->flags & (IMG_BLOCK_DATA | IMG_BLOCK_ZERO)) == IMG_BLOCK_DATA)
     printf ("%#*" PRIx64 "%#*" PRIx64 "%#*" PRIx64 "%s\n", widths[0], b->offset, widths[1],
             b->length, widths[2], b->host_offset, img_filename (b->node));

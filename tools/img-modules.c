@@ -142,7 +142,7 @@ print_module (const struct img_value *m, bool options)
   if (img_value_get (m, "crypto"))
     printf (_("  encryption %s\n"), text (m, "crypto"));
   if (img_value_get (m, "json"))
-    printf ("  JSON %s\n", text (m, "json"));
+    printf (_("  JSON %s\n"), text (m, "json"));
 }
 
 /* Is M, or a driver or codec in it, called NAME? */
