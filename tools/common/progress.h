@@ -49,9 +49,9 @@ struct progress {
  * to standard error. */
 void progress_start (struct progress *watch, const struct progress_args *args, bool quiet,
                      bool apart);
-/* Between these two the caller may wait for something that only a signal would end, like a reader of
- * a FIFO: signals end the program at once, so nothing unfinished may be there.  False when one has
- * come before. */
+/* Between these two the caller may wait for what only a signal would end, like a reader of a FIFO:
+ * signals end the program at once, so nothing unfinished may be there.  False when one has come
+ * before. */
 bool progress_unwatch (struct progress *watch);
 void progress_rewatch (struct progress *watch);
 void progress_end (struct progress *watch, bool succeeded);

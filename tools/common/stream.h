@@ -18,8 +18,8 @@ bool stream_is_stdio (const char *name);
 const char *stream_input_name (void);
 const char *stream_output_name (const char *name);
 /* 1: NAME is a stream to write to, *FD is open, to be given back with stream_close_output; 0: it is
- * not, or what is not there yet.  Refuses terminals: images are binary.  A FIFO waits for its reader:
- * until then nothing may be unfinished, as a signal ends the program (progress_unwatch). */
+ * not, or what is not there yet.  Refuses terminals: images are binary.  A FIFO waits for its
+ * reader: until then nothing may be unfinished, as a signal ends the program (progress_unwatch). */
 int stream_open_output (const char *name, struct progress *watch, int *fd, struct img_error *err);
 int stream_write_zeroes (const char *name, int fd, uint64_t n, struct img_error *err);
 int stream_close_output (const char *name, int fd, struct img_error *err);
