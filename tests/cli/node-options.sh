@@ -49,12 +49,20 @@ run_ok "of a file" img-bench -q -w -c 4 -s 64k --pattern 0 \
   --image-opts driver=raw,detect-zeroes=unmap,discard=unmap,file.filename=f.raw
 is "$(img-map --output=json f.raw | grep -c '"data": true')" 0 "its space is given back"
 
-# Discards.
-fresh
-img-snapshot -c s i.qcow2
-run_ok "discard=ignore" img-snapshot -d s --image-opts \
-  driver=qcow2,discard=ignore,file.filename=i.qcow2
-ok "the image is in order" img-check -q i.qcow2
+# Discards: clusters that only a deleted snapshot used.
+for o in ignore off unmap on; do
+  fresh
+  img-snapshot -c s i.qcow2
+  img-bench -q -w -c 4 -s 64k --pattern 7 i.qcow2
+  before=$(stat -c %b i.qcow2)
+  run_ok "discard=$o" img-snapshot -d s --image-opts driver=qcow2,discard=$o,file.filename=i.qcow2
+  freed=$(($(stat -c %b i.qcow2) - before <= -512)) # blocks of 512 bytes, 256 KiB of them
+  case $o in
+    ignore | off) is $freed 0 "discard=$o: they keep their space" ;;
+    *) is $freed 1 "discard=$o: they give it back" ;;
+  esac
+  ok "discard=$o: the image is in order" img-check -q i.qcow2
+done
 
 # For reading only, and what is shared.
 run_fails "read-only=on" 1 img-resize --image-opts driver=qcow2,read-only=on,file.filename=i.qcow2 2M
@@ -74,6 +82,7 @@ done
 run_ok "json:" img-info 'json:{"driver":"raw","force-share":true,"file":{"filename":"i.qcow2"}}'
 exec 3>&-
 wait $writer
+is $? 0 "the writer ends well"
 
 # Who may not write.
 fresh
@@ -92,7 +101,7 @@ if [ "$as" != none ]; then
   done
   like "$err" 'i.qcow2: open for reading only' "it is open all the same"
 else
-  skip "nobody else may run this here"
+  skip "auto-read-only" "nobody else may run this here"
 fi
 
 # Caches: what reaches the disk, and how.

@@ -16,8 +16,8 @@ serve () {
   cp "start/$2" "$1.img" || exit 99
   qemu-nbd --persistent --shared=16 -f raw --socket="$tmp/$1.sock" --pid-file="$tmp/$1.pid" \
     "$1.img" >"$1.log" 2>&1 &
+  at_exit_kill $!
   wait_for "$1" test -s "$1.pid"
-  at_exit_kill "$(cat "$1.pid")"
 }
 serve plain r.raw
 serve tables x.qcow2

@@ -71,6 +71,8 @@ sweep () {
   : >hits
   sweep_bad=$(what_fails | while read -r kind whats; do
       for what in $whats; do printf '%s\n' "$kind $what"; done
-    done | xargs -n 2 -P 4 "$series" "$sweep_name" "$sweep_how" "$2" 2>&1)
+    done | xargs -n 2 -P 4 "$series" "$sweep_name" "$sweep_how" "$2" 2>&1) ||
+    sweep_bad="$sweep_bad a series came to no end"
+  [ -s hits ] || sweep_bad="$sweep_bad no call was made to fail"
   is "$sweep_bad" "" "$sweep_name: $(wc -l <hits | tr -d ' ') faults, each one reported"
 }

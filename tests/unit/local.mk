@@ -13,7 +13,6 @@ unit_tests += %D%/test-chain
 unit_tests += %D%/test-compare
 unit_tests += %D%/test-copy
 unit_tests += %D%/test-copy-failures
-unit_tests += %D%/test-create
 unit_tests += %D%/test-crypt
 unit_tests += %D%/test-error
 unit_tests += %D%/test-file
@@ -21,7 +20,6 @@ unit_tests += %D%/test-io
 unit_tests += %D%/test-io-threads
 unit_tests += %D%/test-iszero
 unit_tests += %D%/test-manifest
-unit_tests += %D%/test-open
 unit_tests += %D%/test-options
 unit_tests += %D%/test-pool
 unit_tests += %D%/test-probed
@@ -36,7 +34,6 @@ unit_tests += %D%/test-qcow2-refcount
 unit_tests += %D%/test-qcow2-write
 unit_tests += %D%/test-raw
 unit_tests += %D%/test-size
-unit_tests += %D%/test-spec
 unit_tests += %D%/test-value
 unit_tests += %D%/test-version
 unit_tests += %D%/test-walk-all
@@ -49,6 +46,12 @@ unit_tests += %D%/test-deflate
 endif
 if MODULE_GCRYPT
 unit_tests += %D%/test-cipher
+endif
+if MODULE_JSON
+unit_tests += %D%/test-chain
+unit_tests += %D%/test-create
+unit_tests += %D%/test-open
+unit_tests += %D%/test-spec
 endif
 if MODULE_ZSTD
 unit_tests += %D%/test-zstd
