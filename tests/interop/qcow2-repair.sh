@@ -44,8 +44,11 @@ one_round () {
     0)
       img-check -q x.qcow2 >again.log 2>&1 || echo "second check: $? $(head -n 2 again.log)"
       qemu-img check -q x.qcow2 >peer.log 2>&1 || echo "peer: $? $(head -n 2 peer.log)"
-      qemu-img convert -O raw x.qcow2 theirs.raw 2>/dev/null && ! img-compare -q x.qcow2 theirs.raw &&
-        echo "the peer reads something else" ;;
+      if qemu-img convert -O raw x.qcow2 theirs.raw 2>peer.log; then
+        img-compare -q x.qcow2 theirs.raw || echo "the peer reads something else"
+      elif img-convert -O raw x.qcow2 ours.raw 2>/dev/null; then
+        echo "the peer cannot read it: $(head -n 1 peer.log)"
+      fi ;;
     1 | 2 | 3) echo "$tap_rc" >>refused ;;
     *) echo "repair: exit $tap_rc, $(tail -n 1 repair.log)" ;;
   esac

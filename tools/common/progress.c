@@ -9,6 +9,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ opt_set_progress (void *field, const char *arg, struct img_error *err)
     return img_error_set (err, EINVAL, _("'%s' is not one of: %s"), arg, "json, json:FD");
   if (arg[4] == ':') {
     fd = strtol (arg + 5, &end, 10);
-    if (end == arg + 5 || *end || fd < 1 || fd > 65535)
+    if (end == arg + 5 || *end || fd < 1 || fd > 65535 || fcntl ((int) fd, F_GETFD) < 0)
       return img_error_set (err, EINVAL, _("'%s' is not a file descriptor"), arg + 5);
   }
   p->json = true;
