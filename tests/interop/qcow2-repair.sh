@@ -64,6 +64,7 @@ while read -r how options; do
     wrong=$(one_round $((seed % 1000000 * 1000 + i)))
     i=$((i + 1))
   done
+  [ "$(wc -l <refused)" -lt "$i" ] || wrong="$wrong none of them is mended"
   is "$wrong" "" "$how $options: $rounds damages, $(wc -l <refused | tr -d ' ') not all mended"
   if [ -n "$wrong" ]; then
     diag "$(cat hurt.log; head -n 30 repair.log)"
