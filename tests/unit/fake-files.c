@@ -15,9 +15,10 @@
 
 #include "core/driver.h"
 #include "fake-files.h"
+#include "suite.h"
 
 unsigned fake_opened, fake_locked, fake_open_flags, fake_lock_flags, fake_live, fake_flushed;
-static char folder[64];
+static char folder[FOLDER_NAME];
 
 /* ---- protocols ---- */
 
@@ -432,8 +433,7 @@ void
 fake_files_enter (void)
 {
   struct img_error err = IMG_ERROR_INIT;
-  strcpy (folder, "/tmp/blkimg-test.XXXXXX");
-  ck_assert_ptr_nonnull (mkdtemp (folder));
+  folder_make (folder);
   ck_assert_int_eq (chdir (folder), 0);
   unsetenv ("BLKIMG_MODULE_PATH"); /* the real modules would bring another core */
   ck_assert_int_eq (img_registry_add ("fakes", &module, &err), 0);
@@ -443,10 +443,8 @@ fake_files_enter (void)
 void
 fake_files_leave (void)
 {
-  char command[128];
   ck_assert_int_eq (chdir ("/"), 0);
-  snprintf (command, sizeof command, "rm -rf '%s'", folder);
-  ck_assert_int_eq (system (command), 0);
+  folder_remove (folder);
 }
 
 void

@@ -15,25 +15,24 @@
 #include <blkimg/blkimg.h>
 #include <blkimg/module.h>
 
+#include "tests/unit/suite.h"
+
 static struct img_error err;
-static char image_folder[64];
+static char image_folder[FOLDER_NAME];
 
 /* Makes the folder and goes there; a fixture. */
 static inline void
 image_folder_make (void)
 {
-  snprintf (image_folder, sizeof image_folder, "/tmp/blkimg-unit.XXXXXX");
-  ck_assert_ptr_nonnull (mkdtemp (image_folder));
+  folder_make (image_folder);
   ck_assert_int_eq (chdir (image_folder), 0);
 }
 
 static inline void
 image_folder_remove (void)
 {
-  char command[128];
-  snprintf (command, sizeof command, "rm -rf %s", image_folder);
   ck_assert_int_eq (chdir ("/"), 0);
-  ck_assert_int_eq (system (command), 0);
+  folder_remove (image_folder);
 }
 
 /* A sparse file of SIZE bytes. */

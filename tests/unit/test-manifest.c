@@ -12,15 +12,14 @@
 #include "core/manifest.h"
 #include "suite.h"
 
-static char dir[64];
+static char dir[FOLDER_NAME];
 static int dir_fd;
 static struct img_manifest *m;
 
 static void
 set_up (void)
 {
-  strcpy (dir, "/tmp/blkimg-test.XXXXXX");
-  ck_assert_ptr_nonnull (mkdtemp (dir));
+  folder_make (dir);
   dir_fd = open (dir, O_RDONLY | O_DIRECTORY);
   ck_assert_int_ge (dir_fd, 0);
 }
@@ -28,12 +27,10 @@ set_up (void)
 static void
 tear_down (void)
 {
-  char command[128];
   img_manifest_free (m);
   m = NULL;
   close (dir_fd);
-  snprintf (command, sizeof command, "rm -rf '%s'", dir);
-  ck_assert_int_eq (system (command), 0);
+  folder_remove (dir);
 }
 
 static void

@@ -14,15 +14,14 @@
 
 #include "suite.h"
 
-static char dir[64];
+static char dir[FOLDER_NAME];
 static struct img_error err;
 static const char *const good_manifest = "module %s\nabi 1\ndriver strange\nkind protocol\n";
 
 static void
 set_up (void)
 {
-  strcpy (dir, "/tmp/blkimg-test.XXXXXX");
-  ck_assert_ptr_nonnull (mkdtemp (dir));
+  folder_make (dir);
   ck_assert_int_eq (setenv ("BLKIMG_MODULE_PATH", dir, 1), 0);
   img_error_clear (&err);
 }
@@ -30,16 +29,14 @@ set_up (void)
 static void
 tear_down (void)
 {
-  char command[128];
-  snprintf (command, sizeof command, "rm -rf '%s'", dir);
-  ck_assert_int_eq (system (command), 0);
+  folder_remove (dir);
 }
 
 /* tests/unit/.libs/strange-KIND.so as NAME.so. */
 static void
 put_object (const char *kind, const char *name)
 {
-  char from[4096], to[128];
+  char from[4096], to[FOLDER_NAME + 64];
   const char *build = getenv ("top_builddir");
   snprintf (from, sizeof from, "%s/tests/unit/.libs/strange-%s.so", build ? build : ".", kind);
   snprintf (to, sizeof to, "%s/%s.so", dir, name);
@@ -50,7 +47,7 @@ put_object (const char *kind, const char *name)
 static void
 put_manifest (const char *name, const char *text)
 {
-  char path[128];
+  char path[FOLDER_NAME + 64];
   snprintf (path, sizeof path, "%s/%s.manifest", dir, name);
   FILE *f = fopen (path, "w");
   ck_assert_ptr_nonnull (f);
@@ -172,7 +169,7 @@ START_TEST (probing_tells_too)
 {
   const char *build = getenv ("top_builddir");
   struct img_open_params params = { .struct_size = sizeof params };
-  char path[4200], image[80], message[300];
+  char path[4400], image[FOLDER_NAME + 16], message[3 * FOLDER_NAME];
   snprintf (path, sizeof path, "%s:%s/modules", dir, build ? build : ".");
   setenv ("BLKIMG_MODULE_PATH", path, 1);
   put_manifest ("odd", "module odd\nabi 2\ndriver odd\nkind format\nmagic 0 ODD!\n");
