@@ -26,7 +26,7 @@ like "$(tail -n 1 lines)" '^\{"done": [0-9]+, "total": [0-9]+, "rate": [0-9]+, "
 run_fails "-p of a check that there is not" 63 img-check -p -f raw new
 run_fails "an unknown form" 64 img-convert --progress=xml -O qcow2 src new
 run_fails "no descriptor" 64 img-convert --progress=json:x -O qcow2 src new
-run_fails "one that is not open" 64 img-convert --progress=json:9 -O qcow2 src new
+run_fails "one that is not open" 64 img-convert --progress=json:9 -O qcow2 src new 9>&-
 rm -f new
 
 # A terminal gets a bar.
