@@ -48,6 +48,7 @@ cli_tests += %D%/raw.sh
 cli_tests += %D%/stream-in.sh
 cli_tests += %D%/stream.sh
 cli_tests += %D%/resize.sh
+cli_tests += %D%/same-bytes.sh
 cli_tests += %D%/snapshot.sh
 cli_tests += %D%/target.sh
 cli_tests += %D%/unsupported.sh
