@@ -41,9 +41,6 @@ IMG_TRY_FLAG([LIBRARY_LDFLAGS],[-Wl,-Bsymbolic-functions])
 # sanitizers are undefined in shared objects by design.
 MODULE_LDFLAGS=
 AS_CASE([$CFLAGS],[*-fsanitize=*],[],[IMG_TRY_FLAG([MODULE_LDFLAGS],[-Wl,-z,defs])])
-# What relro would protect in a module is tables, of which the core uses a copy of its own; it costs
-# a system call, a split mapping and three page faults for each module that is loaded.
-IMG_TRY_FLAG([MODULE_LDFLAGS],[-Wl,-z,norelro])
 # glibc refuses _FORTIFY_SOURCE without optimisation; sanitizers check the same and more.
 AS_CASE([" $CFLAGS $CPPFLAGS "],
   [*-fsanitize=*|*_FORTIFY_SOURCE*|*\ -O0\ *],[],
