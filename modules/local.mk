@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every module's .la file and manifest lands in modules/ of the build tree, so that
 # BLKIMG_MODULE_PATH=build/modules is all that uninstalled use needs.
-# A module's local.mk appends its manifest to dist_noinst_DATA; one that is never installed, to
-# noinst_manifests.
+# A module's local.mk appends its manifest to dist_noinst_DATA; one that needs a library, so that it
+# may be a package of its own, to dist_module_DATA; one that is never installed, to noinst_manifests.
 noinst_manifests =
-module_manifests = $(dist_noinst_DATA) $(noinst_manifests)
+module_manifests = $(dist_noinst_DATA) $(dist_module_DATA) $(noinst_manifests)
 
 # Manual pages: NAME.pod becomes blkimg-NAME(7).  A module's local.mk says
 #   EXTRA_DIST += %D%/NAME.pod
@@ -43,8 +43,8 @@ modules/manifests.stamp: $(module_manifests) Makefile
 	done && chmod u+w modules/*.manifest && echo made > $@
 MOSTLYCLEANFILES += modules/manifests.stamp modules/*.manifest
 
-# Opening files is most of what reading manifests costs: those that are installed are one file.  A
-# package that holds only some of the modules cuts it at the "module" lines.
+# Opening files is most of what reading manifests costs: those of modules that need no library, and
+# so come in one package, are installed as one file.
 nodist_module_DATA += blkimg.manifests
 CLEANFILES += blkimg.manifests
 blkimg.manifests: $(dist_noinst_DATA) Makefile

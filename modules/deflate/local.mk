@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_DEFLATE
 module_LTLIBRARIES += modules/deflate.la
-dist_noinst_DATA += %D%/deflate.manifest
+dist_module_DATA += %D%/deflate.manifest
 preload_modules += -dlpreopen modules/deflate.la
 module_pages += modules/blkimg-deflate.7
 endif

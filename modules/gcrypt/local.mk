@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_GCRYPT
 module_LTLIBRARIES += modules/gcrypt.la
-dist_noinst_DATA += %D%/gcrypt.manifest
+dist_module_DATA += %D%/gcrypt.manifest
 preload_modules += -dlpreopen modules/gcrypt.la
 module_pages += modules/blkimg-gcrypt.7
 endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_JSON
 module_LTLIBRARIES += modules/json.la
-dist_noinst_DATA += %D%/json.manifest
+dist_module_DATA += %D%/json.manifest
 preload_modules += -dlpreopen modules/json.la
 module_pages += modules/blkimg-json.7
 endif

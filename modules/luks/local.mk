@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_LUKS
 module_LTLIBRARIES += modules/luks.la
-dist_noinst_DATA += %D%/luks.manifest
+dist_module_DATA += %D%/luks.manifest
 preload_modules += -dlpreopen modules/luks.la
 module_pages += modules/blkimg-luks.7
 endif

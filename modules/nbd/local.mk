@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_NBD
 module_LTLIBRARIES += modules/nbd.la
-dist_noinst_DATA += %D%/nbd.manifest
+dist_module_DATA += %D%/nbd.manifest
 preload_modules += -dlpreopen modules/nbd.la
 module_pages += modules/blkimg-nbd.7
 endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copy me: put the name of your module for "template", module_LTLIBRARIES for
-# noinst_LTLIBRARIES, dist_noinst_DATA for noinst_manifests (and take the manifest out of
+# noinst_LTLIBRARIES, dist_module_DATA for noinst_manifests (and take the manifest out of
 # EXTRA_DIST), drop "-rpath", and add the manual page as modules/local.mk says.
 # MODULE_TEMPLATE_CFLAGS and _LIBS are what IMG_MODULE in configure.ac asked pkg-config for; drop
 # them where it asked for nothing.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 if MODULE_ZSTD
 module_LTLIBRARIES += modules/zstd.la
-dist_noinst_DATA += %D%/zstd.manifest
+dist_module_DATA += %D%/zstd.manifest
 preload_modules += -dlpreopen modules/zstd.la
 module_pages += modules/blkimg-zstd.7
 endif
