@@ -29,6 +29,14 @@ for opts in cluster_size=512 cluster_size=64k,refcount_bits=64; do
   cp new.raw large.raw && truncate -s 3M large.raw && head -c 400k new.raw >short.raw || exit 99
   crash "grow $opts" -b a=first.raw 'img-resize -q t.qcow2 3M' t.qcow2 new.raw large.raw
   crash "shrink $opts" -b a=first.raw 'img-resize -q --shrink t.qcow2 400k' t.qcow2 new.raw short.raw
+  # Clusters that are there are written in place: only what the bitmap says of itself and its new
+  # cluster go to the disk before and after.
+  img-bitmap --add -g 512 t.qcow2 c && { head -c 2048 /dev/zero | tr '\0' x; tail -c +2049 new.raw; } >other.raw || exit 99
+  samples=50
+  crash "record in place, $opts" -b c=new.raw -m 'img-bench -q -w -c 4 -d 1 -s 512 --pattern=120 t.qcow2' \
+    t.qcow2 new.raw other.raw
+  samples=6
+  img-bitmap --remove t.qcow2 c || exit 99
   img-snapshot -c s t.qcow2 && cp new.raw s.raw || exit 99
   crash "snapshot $opts" -b a=first.raw -l s=s.raw 'img-snapshot -c s2 t.qcow2' t.qcow2 new.raw
   crash "record $opts" -b a=first.raw -l s=s.raw -m 'img-convert -t writeback -n -O qcow2 old.raw t.qcow2' \

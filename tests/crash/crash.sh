@@ -7,8 +7,8 @@
 # COMMAND runs on copies of start/ while record.c logs its writes and flushes; replay.c goes through
 # the states that a power cut may leave.  Then it is killed at random moments.  In every case the
 # check of IMAGE finds leaks at most, and IMAGE reads like one of the raw files VIEW (names in
-# start/ as well; `after` is what IMAGE reads as after the command).  OPTION: -m, -w, -W IMAGE, -l NAME=VIEW,
-# -L NAME=VIEW, -b NAME=VIEW, -h SHADOW (then it is not killed), -a NAME, -u N=NAME,
+# start/ as well; `after` is what IMAGE reads as after the command).  OPTION: -A, -m, -w, -W IMAGE,
+# -l NAME=VIEW, -L NAME=VIEW, -b NAME=VIEW, -h SHADOW (then it is not killed), -a NAME, -u N=NAME,
 # -O OBJECT of replay.c.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 
@@ -37,7 +37,7 @@ crash () {
   while :; do
     case $1 in
       -W) crash_options="$crash_options -W $tmp/log/$2" && shift ;;
-      -m | -w) crash_options="$crash_options $1" ;;
+      -A | -m | -w) crash_options="$crash_options $1" ;;
       -b | -l | -L) crash_options="$crash_options $1 ${2%%=*}=$tmp/start/${2#*=}" && shift ;;
       -h | -O | -a | -u) crash_options="$crash_options $1 $2" && shift ;;
       *) break ;;

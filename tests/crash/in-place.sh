@@ -18,6 +18,13 @@ for opts in cluster_size=4k cluster_size=64k,refcount_bits=64 cluster_size=16k,e
     t.qcow2 old.raw new.raw zero.raw
 done
 
+# Features that we do not know are cleared before anything changes.
+img-convert -O qcow2 old.raw t.qcow2 && printf '\200' | dd of=t.qcow2 bs=1 seek=88 conv=notrunc 2>/dev/null &&
+  { head -c 2048 /dev/zero | tr '\0' x; tail -c +2049 old.raw; } >x.raw || exit 99
+samples=50
+crash "autoclear" -A -m 'img-bench -q -w -c 4 -d 1 -s 512 --pattern=120 t.qcow2' t.qcow2 old.raw x.raw
+samples=12
+
 # A snapshot has all clusters and tables: they are copied first.
 need_peer qemu-img
 for opts in cluster_size=4k cluster_size=64k,extended_l2=on compat=0.10,cluster_size=512; do

@@ -14,6 +14,8 @@
 
 #include "tests/crash/replay.h"
 
+enum { AUTOCLEAR = 88 }; /* in the header of qcow2: autoclear features, the highest byte first */
+
 static bool
 complain (const char *where, const char *what)
 {
@@ -74,6 +76,8 @@ reads_right (const uint8_t *bytes, uint64_t size, size_t entry)
 
   if (run.shadow_file >= 0)
     return is_of_shadow (bytes, size, entry);
+  if (run.autoclear && run.n_files > 0 && (run.files[0].shown.bytes[AUTOCLEAR] & 0x80))
+    return is_view (&run.views[0], bytes, size);
   for (unsigned i = 0; i < run.n_views && !right; i++)
     right = is_view (&run.views[i], bytes, size);
   if (right || !run.mixed || size > run.views[0].size)

@@ -31,6 +31,15 @@ crash "add a passphrase to slot 5" -O "$k" -O "$n" -u "5=$two" \
   "img-amend --object $n $by_k -o $active,keyslot=5" "$one" old.raw
 crash "write over the only slot" -O "$k" -O "$n" -a "$two" \
   "img-amend --object $n $by_k --force -o $active,keyslot=0" "$one" old.raw
+# The slot that is used meanwhile is described in both sectors.
+cp t.luks only-0.luks
+img-amend --object "$n" $by_k -o state=active,new-secret=k,keyslot=5,iter-time=1 &&
+  img-amend --object "$n" $by_k -o state=inactive,keyslot=0 || exit 99
+samples=60
+crash "write over the only slot, 5" -O "$k" -O "$n" -a "$two" \
+  "img-amend --object $n $by_k --force -o $active,keyslot=5" "$one" old.raw
+mv only-0.luks t.luks
 img-amend --object "$n" --object "$k" --image-opts driver=luks,key-secret=k,file.filename=t.luks -o "$active" || exit 99
+samples=30 # the material is written over several times
 crash "erase the first passphrase" -O "$n" -u "0=$two" \
   "img-amend --object $k $by_n -o state=inactive,old-secret=k" "$two" old.raw

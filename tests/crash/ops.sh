@@ -38,5 +38,13 @@ head -c 200000 /dev/urandom >new.raw && truncate -s 600k new.raw
 truncate -s 600k zero.raw # all is discarded first
 crash "convert -n into vdi" -m 'img-convert -t writeback -n -O vdi new.raw t.vdi' t.vdi old.raw \
   new.raw zero.raw
+# Blocks are taken of a map that names none.
+truncate -s 5M empty.raw && cp empty.raw filled.raw
+for at in 0 2 4; do printf x | dd of=filled.raw bs=1M seek=$at conv=notrunc 2>/dev/null; done
+img-convert -O vdi empty.raw blocks.vdi || exit 99
+samples=12
+crash "vdi takes blocks" -m 'img-convert -t writeback -n -S 0 -O vdi filled.raw blocks.vdi' \
+  blocks.vdi empty.raw filled.raw
+rm blocks.vdi
 cp old.raw large.raw && truncate -s 1500k large.raw
 crash "vdi grows" 'img-resize -q -f vdi t.vdi 1500k' t.vdi old.raw large.raw

@@ -13,6 +13,7 @@
  *
  *   -s SEED, -n SAMPLES
  *   -m              each sector like that of one VIEW or another
+ *   -A              while the autoclear feature bit 63 is set, IMAGE reads like the first VIEW
  *   -w              IMAGE is wrong from the start: the check finds no more than it does there,
  *                   and each sector that can be read there reads the same; no VIEW is needed
  *   -W REPAIRED     the same, but a repair is what was cut short: COPIED flags do not count, and
@@ -289,6 +290,7 @@ take_option (int c)
   case 'w': run.wrong = true; break;
   case 'W': run.wrong = true, run.repaired = optarg; break;
   case 'k': run.killed = true; break;
+  case 'A': run.autoclear = true; break;
   case 'l': add_named (run.snapshots, &run.n_snapshots, optarg, true); break;
   case 'L': add_named (run.snapshots, &run.n_snapshots, optarg, false); break;
   case 'b': add_named (run.bitmaps, &run.n_bitmaps, optarg, false); break;
@@ -306,7 +308,7 @@ main (int argc, char **argv)
   char wrong[4096];
   int c;
 
-  while ((c = getopt (argc, argv, "s:n:mwW:kl:L:b:h:a:u:O:")) != -1)
+  while ((c = getopt (argc, argv, "s:n:mwW:kAl:L:b:h:a:u:O:")) != -1)
     take_option (c);
   argv += optind + (run.killed ? -1 : 0); /* there is no LOG */
   argc -= optind + (run.killed ? -1 : 0);
