@@ -89,7 +89,7 @@ start (struct qcow2 *q, struct img_error *err)
   return rc;
 }
 
-/* Sets or clears in_use of all that record. */
+/* Sets or clears in_use of all that record.  Nothing has to wait until it is cleared. */
 static int
 mark (struct qcow2 *q, bool in_use, struct img_error *err)
 {
@@ -103,7 +103,7 @@ mark (struct qcow2 *q, bool in_use, struct img_error *err)
   for (uint32_t i = 0; i < r->n; i++)
     be32_put (buf + (r->v[i].flags_at - lo),
               r->v[i].flags | (in_use ? QCOW2_BITMAP_IN_USE : 0));
-  if (img_pwrite (q->file, buf, n, lo, 0, err) < 0 || qcow2_barrier (q, err) < 0)
+  if (img_pwrite (q->file, buf, n, lo, 0, err) < 0 || (in_use && qcow2_barrier (q, err) < 0))
     return -1;
   r->marked = in_use;
   return 0;

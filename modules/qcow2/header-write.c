@@ -212,6 +212,8 @@ qcow2_header_switch (struct qcow2 *q, struct qcow2_header *h, struct img_error *
     h->reftable_offset = q->h.reftable_offset;
     h->reftable_clusters = q->h.reftable_clusters;
   }
+  /* Behind it, too: what is written next may rely on what the header says now, and who records
+   * another backing file is told that it is on disk. */
   if (qcow2_barrier (q, err) < 0 || write_header (q, h, q->writer->blank, err) < 0
       || qcow2_barrier (q, err) < 0)
     return -1;

@@ -211,7 +211,7 @@ adopt (struct widening *w, const struct qcow2_header *old, struct img_error *err
     if (blocks[i] & QCOW2_REFTABLE_OFFSET_MASK)
       qcow2_free_later (q, (blocks[i] & QCOW2_REFTABLE_OFFSET_MASK) >> q->cluster_bits, 1);
   qcow2_free_later (q, old->reftable_offset >> q->cluster_bits, old->reftable_clusters);
-  return qcow2_write_out (q, err) < 0 ? -1 : qcow2_barrier (q, err);
+  return qcow2_write_out (q, err);
 }
 
 static int

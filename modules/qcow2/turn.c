@@ -3,7 +3,7 @@
  *
  * What goes to disk, in this order: refcounts of the fresh clusters, in the old blocks (a crash
  * leaves them leaked); all that is new, into them; flush; the header; flush; the refcounts of the
- * tables that were replaced; flush.  When the write of the header fails nobody knows which state
+ * tables that were replaced.  When the write of the header fails nobody knows which state
  * the disk has: then the fresh clusters stay taken.
  */
 #include <inttypes.h>
@@ -246,9 +246,7 @@ give_back (struct qcow2_turn *t, struct img_error *err)
     return -1;
   for (size_t i = 0; i < t->stale.n; i++)
     qcow2_free_later (q, t->stale.v[i].cluster, t->stale.v[i].n);
-  if (qcow2_write_out (q, err) < 0 || qcow2_alloc_shorten (q, err) < 0)
-    return -1;
-  return qcow2_barrier (q, err);
+  return qcow2_write_out (q, err) < 0 ? -1 : qcow2_alloc_shorten (q, err);
 }
 
 int

@@ -165,13 +165,12 @@ settle (struct img_error *err)
   memcpy (cut.disk->safe, cut.disk->known, MOST);
 }
 
-/* After a turn nothing is lost, and nothing waits to be written. */
+/* After a turn nothing is lost, and no table waits to be written. */
 static void
 judge (void)
 {
   struct img_node *file = cut.disk->node->children[0].node;
   struct img_check check = rig_check (fake_mem (file)->data, img_size (file));
-  ck_assert_uint_eq (cut.loose.n, 0);
   ck_assert_uint_eq (check.corruptions + check.leaks, 0);
 }
 
