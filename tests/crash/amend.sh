@@ -33,3 +33,9 @@ for raw in off on; do
   crash "data_file_raw=off, raw $raw" 'img-amend -o data_file_raw=off,lazy_refcounts=on t.qcow2' t.qcow2 after
   crash "write, raw $raw" -m 'img-convert -t writeback -n -O qcow2 s.raw t.qcow2' t.qcow2 old.raw s.raw zero.raw
 done
+
+# What the data file holds where nothing was written yet is never shown.
+rm -f t.qcow2 t.data && img-create -q -f qcow2 -o data_file=t.data t.qcow2 1M || exit 99
+head -c 1M /dev/urandom >t.data
+crash "write over what a data file held" -m 'img-bench -q -w -c 6 -d 1 -s 64k --pattern=120 t.qcow2' \
+  t.qcow2 zero.raw after
