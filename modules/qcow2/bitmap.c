@@ -15,6 +15,7 @@ static int
 judge (const struct qcow2 *q, const uint8_t *p, uint64_t at, struct img_error *err)
 {
   uint32_t flags = be32_get (p + 12), name = be16_get (p + 18);
+  const uint8_t *text = p + QCOW2_BITMAP_ENTRY + be32_get (p + 20); /* ends at a zero before that */
   const char *why = NULL;
   if (be64_get (p) & (q->cluster_size - 1))
     why = _("its table is not aligned to a cluster");
@@ -22,7 +23,7 @@ judge (const struct qcow2 *q, const uint8_t *p, uint64_t at, struct img_error *e
     why = _("it has reserved flags");
   else if (p[17] < QCOW2_BITMAP_MIN_GRANULARITY || p[17] > QCOW2_BITMAP_MAX_GRANULARITY)
     why = _("its granularity is out of range");
-  else if (name == 0 || name > QCOW2_BITMAP_MAX_NAME)
+  else if (name == 0 || name > QCOW2_BITMAP_MAX_NAME || text[0] == '\0')
     why = _("its name is empty or too long");
   else if ((uint64_t) be32_get (p + 8) * 8 > QCOW2_MAX_L1_BYTES)
     why = _("its table is too large");
