@@ -84,8 +84,8 @@ convert_bitmaps_copy (const struct convert_args *args, struct img_node *dst,
   size_t count = list ? img_value_count (list) : 0, n = 0, done;
   IMG_CLEANUP (free) struct img_bitmap_change *changes = calloc (3 * count + 1, sizeof *changes);
 
-  if (changes == NULL)
-    tool_no_memory ();
+  if (changes == NULL) /* the target is to go, too */
+    return img_error_set (err, ENOMEM, _("out of memory"));
   for (size_t i = 0; i < count; i++) {
     const struct img_value *b = img_value_at (list, i);
     if (!has_flag (b, "in-use"))

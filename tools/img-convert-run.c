@@ -26,6 +26,7 @@ struct job {
   unsigned n_sources;
   uint64_t size;             /* of all sources */
   const char *target_name;
+  enum img_reflink reflink;  /* as asked, or by itself */
   struct img_target *target; /* new, or */
   struct img_node *dst;      /* open for writing, in any case, but for */
   bool reads_stream;         /* the source is standard input */
@@ -179,6 +180,17 @@ create_new (struct job *j, struct img_open_params *p, struct img_error *err)
   return 0;
 }
 
+/* Shared blocks are not looked at for zeroes and take no space of their own: so not by itself where
+ * that was asked for, nor where the other tool looks. */
+static enum img_reflink
+reflink (const struct convert_args *a)
+{
+  bool ours = !tool_compat () && !a->sparse.given && !convert_names_preallocation (a->options);
+
+  return a->reflink == IMG_REFLINK_AUTO && !ours ? IMG_REFLINK_NEVER
+                                                 : (enum img_reflink) a->reflink;
+}
+
 static int
 open_target (struct job *j, struct img_error *err)
 {
@@ -187,6 +199,7 @@ open_target (struct job *j, struct img_error *err)
   int rc = stream_open_output (j->target_name, &j->watch, &j->stream, err);
   bool done = rc > 0;
 
+  j->reflink = reflink (j->args);
   if (rc > 0 && (rc = convert_judge_output (j->args, j->target_name, j->stream, err)) == 0
       && (rc = convert_needs_spool (j->args, j->reads_stream, err)) > 0) {
     rc = convert_spool_init (&j->spool, err);
@@ -233,17 +246,6 @@ copy_to_stream (struct job *j, const struct img_copy_opts *o, struct img_error *
                              j->n_sources, o, err);
 }
 
-/* Shared blocks are not looked at for zeroes and take no space of their own: so not by itself where
- * that was asked for, nor where the other tool looks. */
-static enum img_reflink
-reflink (const struct convert_args *a)
-{
-  bool ours = !tool_compat () && !a->sparse.given && !convert_names_preallocation (a->options);
-
-  return a->reflink == IMG_REFLINK_AUTO && !ours ? IMG_REFLINK_NEVER
-                                                 : (enum img_reflink) a->reflink;
-}
-
 static int
 copy (struct job *j, struct img_error *err)
 {
@@ -257,7 +259,7 @@ copy (struct job *j, struct img_error *err)
   o.out_of_order = a->out_of_order;
   o.copy_range = a->copy_range;
   o.salvage = a->salvage;
-  o.reflink = reflink (a);
+  o.reflink = j->reflink;
   o.rate = a->rate.value;
   o.overlay = a->backing != NULL;
   o.progress = j->watch.work;
