@@ -189,8 +189,10 @@ vdi_flush (struct img_node *node, struct img_error *err)
 
   if (!v->dirty)
     return 0;
-  /* The data and the count, in any order, before the map. */
-  if ((v->h.allocated != v->next ? write_count (node, err) : barrier (node, err)) < 0)
+  /* The data, then the count, which must not pass the end of the file, then the map. */
+  if (barrier (node, err) < 0)
+    return -1;
+  if (v->h.allocated != v->next && write_count (node, err) < 0)
     return -1;
   for (uint32_t i = 0; i < v->n_loaded; i++)
     if (v->ring[i]->dirty_from < v->ring[i]->dirty_to && write_page (node, v->ring[i], err) < 0)
