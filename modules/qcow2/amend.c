@@ -2,11 +2,11 @@
 /* amend.c - changes options of an image in place: which may change, and in which order.
  *
  * What can be refused is refused before anything changes, damage in what a later step will need
- * included: what can be seen in the header and in memory by amend itself, what takes a walk through
- * tables by its judge, which the core asks first.  Then, one after the other, each step
- * leaving a sound image: passphrases (crypt.c, which judges before it changes); to version 3;
- * refcount width; data file and lazy refcounts; size; to version 2.  Refuses: another backing file,
- * which is rebase's; a raw data file where there was none.
+ * included: by the judge, which the core asks first; amend itself repeats all of it but the walks
+ * for refcount width and size.  Then, one after the other, each step leaving a sound image:
+ * passphrases (crypt.c, which judges before it changes); to version 3; refcount width; data file
+ * and lazy refcounts; size; to version 2.  Refuses: another backing file, which is rebase's; a raw
+ * data file where there was none.
  */
 #include <stdlib.h>
 #include <string.h>

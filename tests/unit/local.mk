@@ -9,7 +9,6 @@ AM_CFLAGS += $(CHECK_CFLAGS) $(MODULE_JSON_CFLAGS)
 if HAVE_CHECK
 unit_tests += %D%/test-aio
 unit_tests += %D%/test-bitmap
-unit_tests += %D%/test-chain
 unit_tests += %D%/test-compare
 unit_tests += %D%/test-copy
 unit_tests += %D%/test-copy-failures
