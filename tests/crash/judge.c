@@ -106,31 +106,40 @@ open_image (const char *name, unsigned flags, const char *snapshot, struct img_e
   return node;
 }
 
-/* Flags that are to follow the refcounts, which a repair has put right already. */
+/* Refcounts that cannot be found are made anew, last: what a repair takes before has none. */
 static void
-count_copied (void *arg, bool corruption, const char *line)
+note_uncounted (void *arg, bool corruption, const char *line)
 {
-  *(uint64_t *) arg += corruption && strstr (line, "OFLAG_COPIED") != NULL;
+  (void) arg;
+  run.uncounted |= corruption
+                   && (strstr (line, "refcount table") || strstr (line, "refcount block"));
 }
 
-/* What the check finds wrong, leaks not counted, and COPIED flags only with COPIED_TOO; UINT64_MAX:
- * it fails. */
-static uint64_t
-faults_of (const char *name, bool copied_too, struct img_error *err)
+/* What a repair puts right behind the rest: flags that are to follow the refcounts, and those. */
+static void
+count_late (void *arg, bool corruption, const char *line)
 {
-  uint64_t copied = 0;
-  struct img_check check = { .struct_size = sizeof check, .say_arg = &copied };
+  bool late = strstr (line, "OFLAG_COPIED") || (run.uncounted && strstr (line, " refcount=0 "));
+
+  *(uint64_t *) arg += corruption && late;
+}
+
+/* What the check finds wrong, leaks not counted, nor what SAY counts as late; UINT64_MAX: it
+ * fails. */
+static uint64_t
+faults_of (const char *name, void (*say) (void *, bool, const char *), struct img_error *err)
+{
+  uint64_t late = 0;
+  struct img_check check = { .struct_size = sizeof check, .say = say, .say_arg = &late };
   struct img_node *node = open_image (name, IMG_OPENF_CHECK | IMG_OPENF_NO_BACKING, NULL, err);
 
   if (node == NULL)
     return UINT64_MAX;
-  if (!copied_too)
-    check.say = count_copied;
   int r = img_check (node, &check, 0, err);
   img_close (node, NULL);
   if (r < 0 && err->code == ENOTSUP) /* nothing to be wrong */
     return 0;
-  return r < 0 ? UINT64_MAX : check.corruptions + check.check_errors - copied;
+  return r < 0 ? UINT64_MAX : check.corruptions + check.check_errors - late;
 }
 
 /* A repair can be done again: it mends as much as one that was not interrupted. */
@@ -161,7 +170,7 @@ static bool
 check_no_worse (const char *where)
 {
   struct img_error err = IMG_ERROR_INIT;
-  uint64_t n = faults_of (run.image, !run.repaired, &err);
+  uint64_t n = faults_of (run.image, run.repaired ? count_late : NULL, &err);
   char text[80];
 
   if (n == UINT64_MAX && run.faults < n)
@@ -317,9 +326,11 @@ look_at_wrong (const char *name)
   struct img_error err = IMG_ERROR_INIT;
   struct state *was = &run.views[0];
 
-  run.faults = faults_of (name, !run.repaired, &err);
-  if (run.repaired)
-    run.left = faults_of (run.repaired, true, &err);
+  if (run.repaired) {
+    run.left = faults_of (run.repaired, NULL, &err);
+    faults_of (name, note_uncounted, &err);
+  }
+  run.faults = faults_of (name, run.repaired ? count_late : NULL, &err);
   was->bytes = room (MOST);
   run.readable = room (MOST / SECTOR);
   struct img_node *node = open_image (name, 0, NULL, &err);

@@ -48,6 +48,7 @@ struct run {
   struct snapshot snapshots[MANY], bitmaps[MANY];
   unsigned n_views, n_snapshots, n_bitmaps, samples;
   bool mixed, wrong, killed, autoclear;
+  bool uncounted; /* the refcounts of the image to be repaired cannot be found */
   uint8_t *readable; /* a byte a sector of views[0], where the image is wrong */
   uint64_t faults;   /* that the check finds at the start */
   uint64_t left;     /* and after the repair */

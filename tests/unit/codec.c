@@ -130,7 +130,7 @@ codec_round_trips (const struct img_codec *codec, const struct img_codec_params 
   codec->decoder_free (d);
 }
 
-/* Fails and tells the two apart: which of them a third encoder agrees with, and which can be read. */
+/* Fails and tells the two apart: which one a third encoder agrees with, and which can be read. */
 static void
 fail_unlike (const struct img_codec *codec, const struct img_codec_params *params, unsigned round,
              const uint8_t *in, const uint8_t *const out[2], const size_t length[2])
@@ -146,8 +146,8 @@ fail_unlike (const struct img_codec *codec, const struct img_codec_params *param
     reads[i] = codec->decode (d, out[i], length[i], back, UNIT, &err) == 0
                && memcmp (back, in, UNIT) == 0;
   }
-  ck_abort_msg ("level %d, round %u: a fresh encoder's %zu bytes (third agrees: %d, reads back: %d) "
-                "are not the used one's %zu (%d, %d)",
+  ck_abort_msg ("level %d, round %u: a fresh encoder's %zu bytes (as a third's: %d, read back: %d)"
+                " are not the used one's %zu (%d, %d)",
                 params->level, round, length[0], same[0], reads[0], length[1], same[1], reads[1]);
 }
 
