@@ -67,7 +67,7 @@ same_bytes long1 long4 "nor when the refcount table moves"
 same_bytes long1 long16 "with many threads, too"
 rm -f long*
 converts "image-opts" --image-opts -O qcow2 driver=qcow2,file.filename=src.qcow2
-converts "json name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"src.qcow2"}}'
+have JSON "json name" && converts "json name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"src.qcow2"}}'
 converts "unsafe" -t unsafe -O qcow2 src.raw
 converts "over an old file" -O qcow2 src.raw
 ok "over an old file: again" img-convert -O qcow2 src.raw new

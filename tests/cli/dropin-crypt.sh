@@ -4,6 +4,7 @@
 # the machine first, and sometimes gives up.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 . "$top_srcdir/tests/cli/peer.sh"
+needs encryption
 plan
 
 # `detached-header` came with 9.0.

@@ -46,7 +46,7 @@ both "chain of one" --backing-chain a.qcow2
 both "name with letters" "$utf8"
 both "-U" -U a.qcow2
 both "--image-opts" --image-opts driver=qcow2,file.filename=a.qcow2
-both "json: name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"a.qcow2"}}'
+have JSON "json: name" && both "json: name" 'json:{"driver":"qcow2","file":{"driver":"file","filename":"a.qcow2"}}'
 both "raw on demand" -f raw a.qcow2
 
 qemu-img snapshot -c one a.qcow2

@@ -73,7 +73,7 @@ refused missing "backing file 'no-such': No such file"
 refused self "is a loop: the image uses itself"
 refused one "is a loop: the image uses itself"
 refused format "Unknown driver '../'"
-run_ok "json:, allowed" img-map --output=json --allow-any-backing json.qcow2
+have JSON "json:, allowed" && run_ok "json:, allowed" img-map --output=json --allow-any-backing json.qcow2
 
 # Information opens the named file and nothing else.
 for image in nbd json fifo device missing self one format; do

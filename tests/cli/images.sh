@@ -82,7 +82,7 @@ for case in "$images"/*/*/; do
   case=${case%/}
   name=${case#"$images"/}
   case $name in
-    luks/*) img-modules | grep -q '^  encryption' || { skip "$name" "no module for encryption"; continue; } ;;
+    luks/*) have encryption "$name" || continue ;;
   esac
   mkdir -p "$tmp/$name" && cd "$tmp/$name" || exit 99
   made=yes

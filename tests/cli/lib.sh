@@ -98,6 +98,23 @@ skip_all () {
   exit 0
 }
 
+# have WHAT CHECK && CHECK...: a module of WHAT ("encryption", "JSON", "protocol nbd") is installed;
+# else CHECK is skipped
+have () {
+  if [ "$(img-modules | grep -c "^  $1")" -gt 0 ]; then
+    return 0
+  fi
+  skip "$2" "no module for $1"
+  return 1
+}
+
+# needs WHAT...: or the script is skipped
+needs () {
+  for tap_what; do
+    [ "$(img-modules | grep -c "^  $tap_what")" -gt 0 ] || skip_all "no module for $tap_what"
+  done
+}
+
 # ok NAME COMMAND...: the command succeeds
 ok () {
   tap_name=$1

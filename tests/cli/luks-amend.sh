@@ -4,7 +4,7 @@
 # done and refused here.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
 need_peer qemu-img
-img-modules | grep -q '^  encryption' || skip_all "no module for encryption"
+needs encryption
 plan later
 
 # shellcheck disable=SC2089

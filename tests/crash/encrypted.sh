@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Encrypted images: writes, snapshots, another size, another passphrase.
 . "${top_srcdir:-.}/tests/crash/crash.sh"
+needs encryption JSON
 plan
 samples=3
 kills=2

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # LUKS images: passphrases come and go, and one of them opens the disk at any time; writes.
 . "${top_srcdir:-.}/tests/crash/crash.sh"
-img-modules | grep -q '^  encryption' || skip_all "no module for encryption"
+needs encryption JSON
 plan
 samples=6
 kills=3

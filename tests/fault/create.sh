@@ -14,5 +14,5 @@ sweep create-metadata 'img-create -q -f qcow2 -o preallocation=metadata,cluster_
 sweep create-falloc 'img-create -q -f qcow2 -o preallocation=falloc t.qcow2 1M'
 sweep create-full 'img-create -q -f raw -o preallocation=full t.raw 1M'
 sweep create-backing 'img-create -q -f qcow2 -b base.qcow2 -F qcow2 t.qcow2'
-sweep create-aes 'img-create -q --object secret,id=k,data=x -f qcow2 -o encrypt.format=aes,encrypt.key-secret=k t.qcow2 1M'
+have encryption create-aes && sweep create-aes 'img-create -q --object secret,id=k,data=x -f qcow2 -o encrypt.format=aes,encrypt.key-secret=k t.qcow2 1M'
 sweep create-data-file 'img-create -q -f qcow2 -o data_file=t.data,data_file_raw=on t.qcow2 1M'

@@ -3,7 +3,7 @@
 # The connection to a server breaks, anywhere: an error, no endless wait, nothing left behind.
 . "${top_srcdir:-.}/tests/fault/sweep.sh"
 need_peer qemu-nbd
-img-modules | grep -q '^  protocol nbd:' || skip_all "no module for NBD"
+needs "protocol nbd"
 plan
 what_fails () {
   echo recv ECONNRESET EOF SHORT

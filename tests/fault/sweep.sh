@@ -49,10 +49,12 @@ images () {
     img-convert -O qcow2 -c r.raw c.qcow2 &&
     img-convert -O qcow2 old.raw base.qcow2 &&
     img-convert -O vdi r.raw v.vdi &&
-    img-convert --object secret,id=s,data=s -O luks -o key-secret=s,iter-time=1 r.raw l.luks &&
-    img-convert --object secret,id=k,data=x -O qcow2 \
-      -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 r.raw e.qcow2 &&
-    img-convert -O qcow2 -B base.qcow2 -F qcow2 r.raw top.qcow2
+    img-convert -O qcow2 -B base.qcow2 -F qcow2 r.raw top.qcow2 &&
+    if img-modules | grep '^  encryption'; then
+      img-convert --object secret,id=s,data=s -O luks -o key-secret=s,iter-time=1 r.raw l.luks &&
+      img-convert --object secret,id=k,data=x -O qcow2 \
+        -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 r.raw e.qcow2
+    fi
   } >"$tmp/made" 2>&1 || { diag "$(cat "$tmp/made")"; echo "Bail out! no images"; exit 99; }
   cd "$tmp" || exit 99
   "$series" listing start >start.listing

@@ -15,6 +15,7 @@ for target in $targets; do
   program=$top_builddir/tests/fuzz/$target
   [ ! -x "$top_builddir/tests/fuzz/.libs/$target" ] ||
     program=$top_builddir/tests/fuzz/.libs/$target
+  [ "$format" != luks ] || have encryption "$target" || continue
   set --
   for seed in "$top_srcdir/tests/fuzz/seeds/$format"/*; do
     [ ! -f "$seed" ] || set -- "$@" "$seed"

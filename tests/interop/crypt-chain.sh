@@ -4,6 +4,7 @@
 # command is run by qemu-img and by us on images that are alike: both succeed, both checks are clean,
 # and both programs read what a flat shadow holds.
 . "${top_srcdir:-.}/tests/interop/random.sh"
+needs encryption JSON
 plan
 
 objects="--object secret,id=b,data=base-pass --object secret,id=t,data=top-pass --object secret,id=o,data=other"

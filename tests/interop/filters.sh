@@ -3,6 +3,7 @@
 # Random operations through filters: what lies below holds what a plain file holds afterwards, and
 # QEMU's check finds nothing.
 . "${top_srcdir:-.}/tests/cli/lib.sh"
+needs JSON
 plan
 need_peer qemu-img
 ops=$top_builddir/tests/interop/ops

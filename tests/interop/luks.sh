@@ -4,7 +4,7 @@
 # either writes, the other reads; version 2 with each key derivation.  No device mapper is needed.
 . "$top_srcdir/tests/cli/lib.sh"
 need_peer qemu-img qemu-io
-img-modules | grep -q '^  encryption' || skip_all "no module for encryption"
+needs encryption
 plan later
 
 printf 'open sesame' >pass

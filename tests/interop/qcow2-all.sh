@@ -270,10 +270,11 @@ one_case () {
 }
 
 plan later
+[ "$(img-modules | grep -cE '^  (encryption|JSON) ')" = 2 ] && encrypted=yes || encrypted=no
 turn=0
 while [ $turn -lt "${BLKIMG_TEST_CASES:-8}" ]; do
   turn=$((turn + 1))
-  case $((turn % 4)) in 1) random_options luks ;; 3) random_options aes ;; *) random_options ;; esac
+  case $((turn % 4))$encrypted in 1yes) random_options luks ;; 3yes) random_options aes ;; *) random_options ;; esac
   first=$options${backing:+ over $backing}
   if one_case >log 2>&1; then
     pass "$first"

@@ -99,6 +99,7 @@ one_case () {
   esac
 }
 
+needs encryption
 plan later
 turn=1
 while [ "$turn" -le "${BLKIMG_TEST_ROUNDS:-1}" ]; do

@@ -24,7 +24,6 @@ unit_tests += %D%/test-pool
 unit_tests += %D%/test-probed
 unit_tests += %D%/test-qcow2-backing
 unit_tests += %D%/test-qcow2-crash
-unit_tests += %D%/test-qcow2-keys
 unit_tests += %D%/test-qcow2-faults
 unit_tests += %D%/test-qcow2-header
 unit_tests += %D%/test-qcow2-layout
@@ -45,6 +44,7 @@ unit_tests += %D%/test-deflate
 endif
 if MODULE_GCRYPT
 unit_tests += %D%/test-cipher
+unit_tests += %D%/test-qcow2-keys
 endif
 if MODULE_JSON
 unit_tests += %D%/test-chain
