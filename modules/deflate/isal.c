@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* ISA-L (igzip): the fast levels 1 to 3; decoding where libdeflate is missing.
  *
- * What igzip writes depends on what its stream and level buffer held before, even after its own
- * reset functions: both are zeroed before each unit, or the output would depend on the threads.
+ * Version 2.30 files the third position of a unit under a hash of its stream's address, not of the
+ * data there.  Where that is the hash of one of the first three positions too, other matches are
+ * found: what is written would depend on where there was memory.  So a stream has four places, and
+ * each unit is encoded at the first that does not meddle with it.
  */
 
 #include <config.h>
@@ -14,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <blkimg/endian.h>
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
 /* Tokens of 4 bytes that igzip collects for one block.  With 24 K units of 64 KiB come out a little
@@ -21,10 +25,15 @@
 #define TOKENS_FAST (24u * 1024 * 4)
 #define TOKENS_SMALL (12u * 1024 * 4)
 
+/* What is hashed are bits 16 to 47 of the address.  The places differ in the last two of those, and
+ * therefore each hash from the others in its last four bits, whatever the address. */
+enum { PLACES = 4, PLACE_SHIFT = 16, PLACE_STEP = 1 << PLACE_SHIFT };
+
 struct encoder {
   struct deflate_encoder base;
   struct img_codec_params params;
-  struct isal_zstream stream;
+  uint8_t *places; /* a stream may begin at each PLACE_STEP */
+  uint32_t hashes[PLACES];
   uint32_t level_size;
   uint8_t level_buf[];
 };
@@ -45,6 +54,30 @@ level_buf_size (int level)
   }
 }
 
+static uint32_t
+hash_of (const uint8_t bytes[4])
+{
+  return crc32_iscsi ((unsigned char *) bytes, 4, 0);
+}
+
+/* The stream where it does not change what is found in the LENGTH bytes at IN. */
+static struct isal_zstream *
+stream_for (struct encoder *e, const uint8_t *in, size_t length)
+{
+  enum { FEW = 512, TOO_FEW = 16 };
+  /* Short units have small tables: so many bits of a hash count at the least. */
+  uint32_t mask = length < FEW ? 15 : FEW - 1;
+  unsigned i = 0;
+  if (length >= TOO_FEW) {
+    uint32_t first = hash_of (in), second = hash_of (in + 1), third = hash_of (in + 2);
+    while (i < PLACES - 1
+           && (((e->hashes[i] ^ first) & mask) == 0 || ((e->hashes[i] ^ second) & mask) == 0
+               || ((e->hashes[i] ^ third) & mask) == 0))
+      i++;
+  }
+  return (struct isal_zstream *) (e->places + (size_t) i * PLACE_STEP);
+}
+
 static int
 isal_encode (struct deflate_encoder *base, const void *in, size_t length, void *out, size_t cap,
              size_t *out_length, struct img_error *err)
@@ -55,9 +88,10 @@ isal_encode (struct deflate_encoder *base, const void *in, size_t length, void *
     [IMG_FRAMING_GZIP] = IGZIP_GZIP,
   };
   struct encoder *e = (struct encoder *) base;
-  struct isal_zstream *s = &e->stream;
-  memset (s, 0, sizeof *s);
-  memset (e->level_buf, 0, e->level_size);
+  struct isal_zstream *s = stream_for (e, in, length);
+  memset (s, 0, offsetof (struct isal_zstream, internal_state.buffer));
+  if (e->params.level == 3) /* some processors' variant reads more of it than was written */
+    memset (e->level_buf, 0, e->level_size);
   isal_deflate_stateless_init (s);
   s->level = (uint32_t) e->params.level;
   s->level_buf = e->level_buf;
@@ -83,15 +117,22 @@ isal_encode (struct deflate_encoder *base, const void *in, size_t length, void *
 static void
 isal_encoder_free (struct deflate_encoder *base)
 {
-  free (base);
+  struct encoder *e = (struct encoder *) base;
+  free (e->places);
+  free (e);
 }
 
 struct deflate_encoder *
 deflate_isal_encoder (const struct img_codec_params *params, struct img_error *err)
 {
   uint32_t size = level_buf_size (params->level);
+  const size_t align = (size_t) PLACES * PLACE_STEP;
+  size_t room = align + sizeof (struct isal_zstream) - PLACE_STEP;
   struct encoder *e = malloc (sizeof *e + size);
-  if (e == NULL) {
+  if (e)
+    e->places = aligned_alloc (align, (room / align + 1) * align);
+  if (e == NULL || e->places == NULL) {
+    free (e);
     img_error_errno (err, ENOMEM, "ISA-L");
     return NULL;
   }
@@ -99,6 +140,11 @@ deflate_isal_encoder (const struct img_codec_params *params, struct img_error *e
   e->base.free = isal_encoder_free;
   e->params = *params;
   e->level_size = size;
+  for (unsigned i = 0; i < PLACES; i++) {
+    uint8_t bytes[4];
+    le32_put (bytes, (uint32_t) (((uintptr_t) e->places >> PLACE_SHIFT) + i));
+    e->hashes[i] = hash_of (bytes);
+  }
   return &e->base;
 }
 

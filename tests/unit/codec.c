@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* codec.h explains.  Every output is followed by guard bytes. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,38 @@ fail_unlike (const struct img_codec *codec, const struct img_codec_params *param
                 params->level, round, length[0], same[0], reads[0], length[1], same[1], reads[1]);
 }
 
+/* Wherever there is memory for an encoder: many short units with the same few strings, for what
+ * depends on an address shows in one of hundreds. */
+static void
+same_bytes_anywhere (const struct img_codec *codec, const struct img_codec_params *params)
+{
+  enum { ENCODERS = 16, LINE = 7, LINES = 60, SHORT = 512 };
+  struct img_error err = IMG_ERROR_INIT;
+  void *e[ENCODERS];
+  uint8_t in[SHORT], first[2 * SHORT], again[2 * SHORT];
+  for (int i = 0; i < ENCODERS; i++) {
+    e[i] = codec->encoder_new (params, &err);
+    ck_assert_msg (e[i] != NULL, "%s", err.message);
+  }
+  for (int line = 0; line < LINES; line++)
+    for (int start = 0; start < LINE; start++) {
+      char text[LINE + 1];
+      size_t n = 0, m = 0;
+      snprintf (text, sizeof text, "line%02d\n", line);
+      for (int i = 0; i < SHORT; i++)
+        in[i] = (uint8_t) text[(i + start) % LINE];
+      ck_assert_int_eq (codec->encode (e[0], in, SHORT, first, sizeof first, &n, &err), 0);
+      for (int i = 1; i < ENCODERS; i++) {
+        ck_assert_int_eq (codec->encode (e[i], in, SHORT, again, sizeof again, &m, &err), 0);
+        ck_assert_msg (n == m && memcmp (first, again, n) == 0,
+                       "level %d: encoder %d gives %zu bytes for '%.6s', not %zu", params->level, i,
+                       m, text, n);
+      }
+    }
+  for (int i = 0; i < ENCODERS; i++)
+    codec->encoder_free (e[i]);
+}
+
 void
 codec_is_deterministic (const struct img_codec *codec, const struct img_codec_params *params)
 {
@@ -177,6 +210,7 @@ codec_is_deterministic (const struct img_codec *codec, const struct img_codec_pa
   guarded_free (in, UNIT);
   guarded_free (first, 2 * UNIT);
   guarded_free (again, 2 * UNIT);
+  same_bytes_anywhere (codec, params);
 }
 
 void
